@@ -1,0 +1,209 @@
+//! What can be said on the command line.
+
+use bytesize::ByteSize;
+use clap::{ArgAction, Parser, Subcommand, ValueEnum, builder::PossibleValue};
+use guardhouse::strategy::{LockKind, ModelKind};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+use tracing_subscriber::filter::LevelFilter;
+
+/// A TCP server framework on threads, with the locks in plain sight.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  \
+    guardhouse serve chat --model pool --workers 16 --sync rwlock\n  \
+    guardhouse serve echo --model select --listen 127.0.0.1:0\n  \
+    guardhouse connect chat 127.0.0.1:7777 --name ann\n  \
+    printf 'a\\nb\\n' | guardhouse connect echo\n  \
+    guardhouse models --json\n\n\
+    Exit codes: 0 done, 1 failed, 2 wrong use."
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) verbosity: Verbosity,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Verbosity {
+    /// Log only what needs attention
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Log more (-vv: everything)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+impl Verbosity {
+    pub(crate) fn level(self) -> LevelFilter {
+        match (self.quiet, self.verbose) {
+            (true, _) => LevelFilter::WARN,
+            (false, 0) => LevelFilter::INFO,
+            (false, 1) => LevelFilter::DEBUG,
+            (false, _) => LevelFilter::TRACE,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a server
+    Serve(Serve),
+    /// Be a client
+    #[command(subcommand)]
+    Connect(Connect),
+    /// List the concurrency models: what each costs, and who may starve whom
+    Models {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the sync strategies: what each costs, and who may starve whom
+    Syncs {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "SIGINT or SIGTERM drains: no new clients, idle ones are closed at once, busy ones get \
+    the time of --drain. A second signal cuts everybody off.")]
+pub(crate) struct Serve {
+    /// What to serve
+    pub(crate) service: ServiceName,
+    /// How to spend threads (see `guardhouse models`)
+    #[arg(long, default_value = "thread", value_name = "MODEL")]
+    pub(crate) model: Named<ModelKind>,
+    /// What guards the client registry (see `guardhouse syncs`)
+    #[arg(long, default_value = "mutex", value_name = "SYNC")]
+    pub(crate) sync: Named<LockKind>,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:7777", value_name = "HOST:PORT")]
+    pub(crate) listen: String,
+    /// Permits of --sync semaphore: so many look at once [default: 8]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) permits: Option<NonZeroUsize>,
+    /// Workers of --model pool [default: 8]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) workers: Option<NonZeroUsize>,
+    /// Clients that may wait for a worker of --model pool [default: 128]
+    #[arg(long, value_name = "N")]
+    pub(crate) queue: Option<usize>,
+    /// What --model pool does when its queue is full [default: wait]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) when_full: Option<FullPolicy>,
+    /// Stack of each thread of --model thread, like 64KiB [default: 2MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) stack_size: Option<ByteSize>,
+    /// Connections that the kernel holds ready before they are accepted
+    #[arg(long, default_value_t = 4096, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) backlog: u16,
+    /// Send small answers at once (TCP_NODELAY)
+    #[arg(long, default_value = "on", value_name = "on|off")]
+    pub(crate) nodelay: Switch,
+    /// Close a client that is silent for so long, like 30s [default: never]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) idle_timeout: Option<Duration>,
+    /// Serve so many at once and refuse one more [default: no limit]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) max_clients: Option<NonZeroUsize>,
+    /// The longest line of a chat, newline not counted [default: 4096]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_line: Option<ByteSize>,
+    /// What may wait for one client before it is hung up for reading too slowly
+    #[arg(long, default_value = "256KiB", value_name = "BYTES")]
+    pub(crate) mailbox: ByteSize,
+    /// How long busy clients may go on after the first signal
+    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) drain: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Connect {
+    /// Type lines, see them come back
+    Echo {
+        /// The server
+        #[arg(default_value = "127.0.0.1:7777", value_name = "HOST:PORT")]
+        addr: String,
+    },
+    /// Talk to everyone who is connected
+    Chat {
+        /// The server
+        #[arg(default_value = "127.0.0.1:7777", value_name = "HOST:PORT")]
+        addr: String,
+        /// Who is talking: lines go out as `[NAME] text`
+        #[arg(long, default_value = "guest")]
+        name: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServiceName {
+    /// Every byte back
+    Echo,
+    /// Every line to everyone
+    Chat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FullPolicy {
+    /// Accept nobody until there is room
+    Wait,
+    /// Refuse with a sentence
+    Reject,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+/// A kind of the library, by its name there: the command line has no list of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Named<K>(pub(crate) K);
+
+macro_rules! named {
+    ($($kind:ty),*) => {$(
+        impl ValueEnum for Named<$kind> {
+            fn value_variants<'a>() -> &'a [Self] {
+                const ALL: &[Named<$kind>] = &{
+                    let mut all = [Named(<$kind>::ALL[0]); <$kind>::ALL.len()];
+                    let mut i = 0;
+                    while i < all.len() {
+                        all[i] = Named(<$kind>::ALL[i]);
+                        i += 1;
+                    }
+                    all
+                };
+                ALL
+            }
+
+            fn to_possible_value(&self) -> Option<PossibleValue> {
+                let about = self.0.about();
+                Some(PossibleValue::new(about.name).help(about.known_as))
+            }
+        }
+    )*};
+}
+
+named!(ModelKind, LockKind);
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    let number: usize = text.parse().map_err(|error| format!("{error}"))?;
+    NonZeroUsize::new(number).ok_or_else(|| "must be at least 1".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

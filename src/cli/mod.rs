@@ -1,0 +1,50 @@
+//! The command line: one file per command.
+
+mod args;
+mod connect;
+mod kinds;
+mod output;
+mod serve;
+
+pub(crate) use args::Args;
+
+use args::Command;
+use std::io;
+use std::process::ExitCode;
+
+/// Wrong use: exit code 2. The text names flag, value and limit.
+#[derive(Debug)]
+pub(crate) struct WrongUse(pub(crate) String);
+
+impl std::fmt::Display for WrongUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongUse {}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    match args.command {
+        Command::Serve(serve) => serve::run(serve, args.verbosity),
+        Command::Connect(connect) => connect::run(connect),
+        Command::Models { json } => kinds::models(json),
+        Command::Syncs { json } => kinds::syncs(json),
+    }
+}
+
+/// Prints why it went wrong, and says with which code to exit: 2 for wrong use, 1 for failure. Whoever closed
+/// the pipe that we print to has seen enough: that is no failure.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(io) = error.downcast_ref::<io::Error>()
+        && io.kind() == io::ErrorKind::BrokenPipe
+    {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error:#}");
+    if error.is::<WrongUse>() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,299 @@
+//! `serve`: a working server, with model and lock chosen by flag.
+
+use super::args::{FullPolicy, Serve, ServiceName, Switch, Verbosity};
+use super::{WrongUse, output};
+use anyhow::Context;
+use bytesize::ByteSize;
+use guardhouse::model::WhenFull;
+use guardhouse::shutdown::Shutdown;
+use guardhouse::stats::Snapshot;
+use guardhouse::strategy::{LockKind, ModelKind, ModelOptions, ServiceKind};
+use guardhouse::sync::SemaphoreLock;
+use guardhouse::{Limits, Server, strategy};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle as SignalHandle, Signals};
+use std::num::NonZeroUsize;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Descriptors that the server itself may hold beside its clients'.
+const OWN_DESCRIPTORS: usize = 24;
+const FD_SETSIZE: usize = 1024;
+const MOST_WORKERS: usize = 16 * 1024;
+const LONGEST_QUEUE: usize = 1 << 20;
+const SMALLEST_STACK: ByteSize = ByteSize::kib(64);
+const LARGEST_STACK: ByteSize = ByteSize::gib(1);
+const LARGEST_LINE: ByteSize = ByteSize::mib(64);
+const SHORTEST_IDLE: Duration = Duration::from_millis(1);
+const DEFAULT_MAX_LINE: ByteSize = ByteSize::kib(4);
+
+pub(crate) fn run(args: Serve, verbosity: Verbosity) -> anyhow::Result<()> {
+    let descriptors = raise_descriptor_limit();
+    check(&args, descriptors)?;
+    let log = output::start_log(verbosity.level());
+    let outcome = serve(args);
+    log.end();
+    outcome
+}
+
+fn serve(args: Serve) -> anyhow::Result<()> {
+    let (model, sync) = (args.model.0, args.sync.0);
+    let service_name = match args.service {
+        ServiceName::Echo => "echo",
+        ServiceName::Chat => "chat",
+    };
+    let server = server(&args);
+    // Before clients can come: whoever reads our first line may send a signal at once.
+    let signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
+    let handle = server.start()?;
+    let watch = SignalWatch::start(signals, handle.switch())?;
+    let listening = output::line(&format!(
+        "listening on {} ({service_name}, model={model}, sync={sync})",
+        handle.local_addr()
+    ));
+    if let Err(error) = listening {
+        tracing::warn!(%error, "nobody reads stdout; serving all the same");
+    }
+    let stats = handle.wait();
+    drop(watch);
+    sum_up(&stats.context("the server failed")?);
+    Ok(())
+}
+
+fn server(args: &Serve) -> Server {
+    let max_line = args.max_line.unwrap_or(DEFAULT_MAX_LINE);
+    let service = match args.service {
+        ServiceName::Echo => ServiceKind::Echo,
+        ServiceName::Chat => ServiceKind::Chat {
+            max_line: bytes(max_line),
+        },
+    };
+    let default = ModelOptions::default();
+    let options = ModelOptions {
+        workers: args.workers.unwrap_or(default.workers),
+        queue: args.queue.unwrap_or(default.queue),
+        when_full: match args.when_full {
+            Some(FullPolicy::Reject) => WhenFull::Reject,
+            Some(FullPolicy::Wait) | None => WhenFull::Wait,
+        },
+        stack_size: args.stack_size.map(bytes),
+    };
+    let permits = args.permits.unwrap_or(default_permits());
+    Server::new(strategy::service(service, args.sync.0, permits))
+        .boxed_model(strategy::model(args.model.0, options))
+        .listen(&args.listen)
+        .backlog(args.backlog)
+        .limits(Limits {
+            max_clients: args.max_clients.map(NonZeroUsize::get),
+            mailbox: bytes(args.mailbox),
+            idle_timeout: args.idle_timeout,
+            drain: args.drain,
+            nodelay: args.nodelay == Switch::On,
+        })
+}
+
+fn default_permits() -> NonZeroUsize {
+    NonZeroUsize::new(SemaphoreLock::<()>::DEFAULT_PERMITS).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+}
+
+/// Refuses what cannot hold together, before anything is started.
+fn check(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
+    let (model, sync) = (args.model.0, args.sync.0);
+    let wrong = |sentence: String| Err(WrongUse(sentence));
+
+    let of_pool = [
+        args.workers.map(|n| format!("--workers {n}")),
+        args.queue.map(|n| format!("--queue {n}")),
+        args.when_full.map(|policy| match policy {
+            FullPolicy::Wait => "--when-full wait".into(),
+            FullPolicy::Reject => "--when-full reject".into(),
+        }),
+    ];
+    for flag in of_pool.into_iter().flatten() {
+        if model != ModelKind::Pool {
+            return wrong(format!(
+                "{flag} goes with --model pool only, and --model is {model}"
+            ));
+        }
+    }
+    if let Some(size) = args.stack_size {
+        if model != ModelKind::Thread {
+            return wrong(format!(
+                "--stack-size {size} goes with --model thread only, and --model is {model}"
+            ));
+        }
+        if !(SMALLEST_STACK..=LARGEST_STACK).contains(&size) {
+            return wrong(format!(
+                "--stack-size {size} is outside {SMALLEST_STACK} to {LARGEST_STACK}"
+            ));
+        }
+    }
+    if let Some(workers) = args.workers
+        && workers.get() > MOST_WORKERS
+    {
+        return wrong(format!("--workers {workers} is more than {MOST_WORKERS}"));
+    }
+    if let Some(queue) = args.queue
+        && queue > LONGEST_QUEUE
+    {
+        return wrong(format!("--queue {queue} is more than {LONGEST_QUEUE}"));
+    }
+    if let Some(permits) = args.permits
+        && sync != LockKind::Semaphore
+    {
+        return wrong(format!(
+            "--permits {permits} goes with --sync semaphore only, and --sync is {sync}"
+        ));
+    }
+    check_sizes(args)?;
+    check_times(args)?;
+    check_clients(args, descriptors)
+}
+
+fn check_sizes(args: &Serve) -> Result<(), WrongUse> {
+    let wrong = |sentence: String| Err(WrongUse(sentence));
+    let mailbox = args.mailbox;
+    if mailbox.as_u64() == 0 {
+        return wrong("--mailbox 0 is too small: at least 1 byte must fit".into());
+    }
+    if args.service == ServiceName::Echo {
+        return match args.max_line {
+            Some(max_line) => wrong(format!(
+                "--max-line {max_line} goes with chat only: an echo has no lines"
+            )),
+            None => Ok(()),
+        };
+    }
+    let max_line = args.max_line.unwrap_or(DEFAULT_MAX_LINE);
+    if !(ByteSize::b(1)..=LARGEST_LINE).contains(&max_line) {
+        return wrong(format!(
+            "--max-line {max_line} is outside 1 B to {LARGEST_LINE}"
+        ));
+    }
+    if max_line.as_u64() >= mailbox.as_u64() {
+        return wrong(format!(
+            "--max-line {max_line} does not fit --mailbox {mailbox}: a line and its newline could never be delivered"
+        ));
+    }
+    Ok(())
+}
+
+fn check_times(args: &Serve) -> Result<(), WrongUse> {
+    let longest = Limits::LONGEST;
+    let show = humantime::format_duration;
+    if let Some(idle) = args.idle_timeout
+        && !(SHORTEST_IDLE..=longest).contains(&idle)
+    {
+        return Err(WrongUse(format!(
+            "--idle-timeout {} is outside {} to {}",
+            show(idle),
+            show(SHORTEST_IDLE),
+            show(longest)
+        )));
+    }
+    if args.drain > longest {
+        return Err(WrongUse(format!(
+            "--drain {} is longer than {}",
+            show(args.drain),
+            show(longest)
+        )));
+    }
+    Ok(())
+}
+
+fn check_clients(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
+    let Some(clients) = args.max_clients.map(NonZeroUsize::get) else {
+        return Ok(());
+    };
+    if args.model.0 == ModelKind::Select && clients > FD_SETSIZE - OWN_DESCRIPTORS {
+        return Err(WrongUse(format!(
+            "--max-clients {clients} does not fit --model select: its FD_SETSIZE is {FD_SETSIZE}, and \
+             {OWN_DESCRIPTORS} of those are for the server itself"
+        )));
+    }
+    if clients.saturating_add(OWN_DESCRIPTORS) > descriptors {
+        return Err(WrongUse(format!(
+            "--max-clients {clients} does not fit the limit of {descriptors} file descriptors (ulimit -Hn), of \
+             which {OWN_DESCRIPTORS} are for the server itself"
+        )));
+    }
+    Ok(())
+}
+
+/// A connection is a descriptor, so the server takes as many as it may have. Says how many those are.
+fn raise_descriptor_limit() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
+}
+
+/// The thread that turns signals into the steps of a shutdown. Ends when dropped.
+struct SignalWatch {
+    signals: SignalHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SignalWatch {
+    fn start(mut signals: Signals, switch: Shutdown) -> anyhow::Result<Self> {
+        let handle = signals.handle();
+        let thread = thread::Builder::new()
+            .name("gh-signals".into())
+            .spawn(move || {
+                for signal in signals.forever() {
+                    let signal = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+                    if switch.is_draining() {
+                        tracing::warn!(signal, "second signal: cutting everybody off");
+                        switch.force();
+                    } else {
+                        tracing::info!(signal, "shutting down; once more to cut everybody off");
+                        switch.drain();
+                    }
+                }
+            })
+            .context("cannot start the thread that listens for signals")?;
+        Ok(Self {
+            signals: handle,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for SignalWatch {
+    fn drop(&mut self) {
+        self.signals.close();
+        if let Some(thread) = self.thread.take() {
+            // It runs no code that panics; were it to, the server has ended all the same.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn sum_up(stats: &Snapshot) {
+    tracing::info!(
+        accepted = stats.accepted,
+        refused = stats.refused(),
+        aborted = stats.aborted,
+        finished = stats.finished,
+        by_service = stats.by_service,
+        panicked = stats.panicked,
+        idle = stats.idle,
+        too_slow = stats.too_slow,
+        lost = stats.lost,
+        drained = stats.drained,
+        forced = stats.forced,
+        lost_messages = stats.lost_messages,
+        "ended"
+    );
+}

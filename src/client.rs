@@ -1,0 +1,67 @@
+//! [`Client`]: who is connected.
+
+use crate::mailbox::{Mailbox, Posted};
+use crate::message::Message;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The number of a client: unique while its server runs, never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u64);
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A connected client: its number, its address, and the mailbox that others post to. Clones are the same
+/// client.
+#[derive(Clone)]
+pub struct Client {
+    id: ClientId,
+    addr: SocketAddr,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Client {
+    /// A client that is reached through `mailbox`.
+    pub fn new(id: ClientId, addr: SocketAddr, mailbox: Arc<Mailbox>) -> Self {
+        Self { id, addr, mailbox }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> ClientId {
+        self.id
+    }
+
+    /// The address it connected from.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where others post to.
+    pub fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// Posts one message to this client and sees to it that it is sent. Never blocks. From any thread, but
+    /// not from inside a critical section: there, post to the [`mailbox`](Self::mailbox) and ring later.
+    pub fn send(&self, message: &Message) -> Posted {
+        let posted = self.mailbox.post(message);
+        if matches!(posted, Posted::Ring | Posted::Overflowed) {
+            self.mailbox.ring();
+        }
+        posted
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id)
+            .field("addr", &self.addr)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,401 @@
+//! [`Mailbox`]: what one client is still to be sent, bounded in bytes.
+//!
+//! Many threads post, one at a time sends. Who sends is decided by a *duty* in the mailbox, so that two
+//! senders can never mix their bytes and no message is left lying:
+//!
+//! ```text
+//!            post, and the poster gets the duty           flush
+//!    Idle ------------------------------------> Posted ----------> Taken
+//!     ^  ^                                                         |  |  |
+//!     |  +------------- everything was sent ----------------------+  |  | the socket is full
+//!     |                                                              |  v
+//!     +--- (posted meanwhile: the same sender goes on) <------------+  Blocked --- flush ---> Taken
+//! ```
+//!
+//! * A post into an `Idle` mailbox makes the poster responsible: it must [`ring`](Mailbox::ring) the
+//!   [`Outlet`] once it has left the registry's critical section. Every later post finds the duty
+//!   given and only appends: whoever flushes, flushes for all of them in one call.
+//! * The sender works on a batch that it took out, *without* the mailbox's lock. No poster ever waits
+//!   for a system call.
+//! * After a full socket the duty is `Blocked`: it belongs to whoever watches for writability.
+//!
+//! Lock order: registry, then mailbox; never two mailboxes.
+
+use crate::message::Message;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+/// Gets the bytes of a mailbox to their client. Each model has its own: a blocking model writes at once,
+/// a reactor notes the client for the end of its turn.
+pub trait Outlet: Send + Sync {
+    /// Something was posted into the idle `mailbox`, or it overflowed. From any thread, never inside a
+    /// critical section; must not block.
+    fn ring(&self, mailbox: &Arc<Mailbox>);
+}
+
+/// What became of a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// It waits, and it is on the poster to [`ring`](Mailbox::ring).
+    Ring,
+    /// It waits, and somebody already has the duty to send.
+    Queued,
+    /// It found no room: the mailbox is cut off, and it is on the poster to [`ring`](Mailbox::ring) so that
+    /// the client is hung up.
+    Overflowed,
+    /// The client is leaving; the message is dropped.
+    Closed,
+}
+
+/// How far a flush came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flushed {
+    /// Nothing is left.
+    Empty,
+    /// The socket takes no more for now.
+    Blocked,
+    /// Another thread is sending, and will send everything.
+    Elsewhere,
+    /// The mailbox overflowed or was closed.
+    CutOff,
+}
+
+/// A bounded queue of [`Message`]s for one client. See the [module](self) for its states.
+pub struct Mailbox {
+    limit: usize,
+    outlet: Box<dyn Outlet>,
+    state: Mutex<State>,
+    /// The duty was given back while [`State::owner_waits`].
+    freed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Duty {
+    Idle,
+    Posted,
+    Taken,
+    Blocked,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Open,
+    Overflowed,
+    Closed,
+}
+
+struct State {
+    queue: VecDeque<Message>,
+    /// Bytes of the queue's first message that were already sent.
+    sent_of_first: usize,
+    /// An emptied queue, kept so that the next batch need not allocate.
+    spare: VecDeque<Message>,
+    /// Bytes not sent yet, those of a batch that is being sent included.
+    bytes: usize,
+    lost: u64,
+    duty: Duty,
+    fate: Fate,
+    owner_waits: bool,
+}
+
+/// Slices handed to the kernel in one call.
+const SLICES: usize = 64;
+
+/// Batches one flush sends at most while others keep posting, so that a poster is not kept for ever.
+const ROUNDS: usize = 16;
+
+impl Mailbox {
+    /// An empty mailbox for at most `limit` bytes. One message is always taken by an empty mailbox, however
+    /// long it is.
+    pub fn new(limit: usize, outlet: Box<dyn Outlet>) -> Self {
+        Self {
+            limit,
+            outlet,
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                sent_of_first: 0,
+                spare: VecDeque::new(),
+                bytes: 0,
+                lost: 0,
+                duty: Duty::Idle,
+                fate: Fate::Open,
+                owner_waits: false,
+            }),
+            freed: Condvar::new(),
+        }
+    }
+
+    /// Appends a message. Never blocks on the client, does no I/O: allowed inside the registry's section.
+    /// From any thread.
+    #[must_use = "the poster may have to ring"]
+    pub fn post(&self, message: &Message) -> Posted {
+        let mut state = self.state.lock();
+        match state.fate {
+            Fate::Closed => return Posted::Closed,
+            Fate::Overflowed => {
+                state.lost += 1;
+                return Posted::Closed;
+            }
+            Fate::Open => {}
+        }
+        if message.is_empty() {
+            return Posted::Queued;
+        }
+        if state.bytes > 0 && state.bytes + message.len() > self.limit {
+            state.lost += 1;
+            state.fate = Fate::Overflowed;
+            return Posted::Overflowed;
+        }
+        state.push(message.clone());
+        if state.duty == Duty::Idle {
+            state.duty = Duty::Posted;
+            Posted::Ring
+        } else {
+            Posted::Queued
+        }
+    }
+
+    /// Carries out the duty that a post gave: see [`Outlet::ring`].
+    pub fn ring(self: &Arc<Self>) {
+        self.outlet.ring(self);
+    }
+
+    /// Bytes that wait.
+    pub fn bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+
+    /// Whether the client was cut off because it read too slowly.
+    pub fn overflowed(&self) -> bool {
+        self.state.lock().fate == Fate::Overflowed
+    }
+
+    /// Sends what waits through `send`, which says how many bytes it took. Without the mailbox's lock.
+    ///
+    /// # Errors
+    /// What `send` fails with, `WouldBlock` apart; the mailbox is then closed.
+    pub(crate) fn flush(
+        &self,
+        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Flushed> {
+        let mut state = self.state.lock();
+        if state.duty == Duty::Taken {
+            return Ok(Flushed::Elsewhere);
+        }
+        state.duty = Duty::Taken;
+        self.send_all(state, send)
+    }
+
+    /// Like [`flush`](Self::flush), but does nothing unless the last sender found the socket full.
+    pub(crate) fn flush_if_blocked(
+        &self,
+        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Flushed> {
+        let mut state = self.state.lock();
+        match state.duty {
+            Duty::Blocked => {}
+            Duty::Idle => return Ok(Flushed::Empty),
+            Duty::Posted | Duty::Taken => return Ok(Flushed::Elsewhere),
+        }
+        state.duty = Duty::Taken;
+        self.send_all(state, send)
+    }
+
+    /// Like [`flush`](Self::flush), but waits for another sender to finish first. Only for the thread that
+    /// owns the client, with a `send` that blocks.
+    pub(crate) fn flush_to_the_end(
+        &self,
+        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Flushed> {
+        let mut state = self.lock_when_free();
+        state.duty = Duty::Taken;
+        self.send_all(state, send)
+    }
+
+    /// Sends the client's own answer. It is not subject to the limit: whoever drives the client does not read
+    /// on before it is sent. Without a copy when nothing else waits, which is nearly always.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub(crate) fn reply(
+        &self,
+        answer: &[u8],
+        mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Flushed> {
+        let mut state = self.state.lock();
+        if state.fate != Fate::Open {
+            return Ok(Flushed::CutOff);
+        }
+        if state.duty != Duty::Idle {
+            state.push(Message::from(answer));
+            if state.duty == Duty::Taken {
+                return Ok(Flushed::Elsewhere);
+            }
+            state.duty = Duty::Taken;
+            return self.send_all(state, send);
+        }
+        state.duty = Duty::Taken;
+        state.bytes += answer.len();
+        drop(state);
+        let outcome = send(&[IoSlice::new(answer)]);
+        let mut state = self.state.lock();
+        match outcome {
+            Ok(sent) if sent == answer.len() => state.bytes -= sent,
+            Ok(sent) => {
+                state.bytes -= sent;
+                state.queue.push_front(Message::from(&answer[sent..]));
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                state.queue.push_front(Message::from(answer));
+                return Ok(self.give_back(state, Duty::Blocked, Flushed::Blocked));
+            }
+            Err(error) => return Err(self.break_off(state, error)),
+        }
+        if state.queue.is_empty() && state.fate == Fate::Open {
+            return Ok(self.give_back(state, Duty::Idle, Flushed::Empty));
+        }
+        self.send_all(state, send)
+    }
+
+    /// No more posts are taken, and what waits is dropped. Returns how many messages this client never
+    /// got in full, those counted that found no room. Waits for another sender's call to return, so that
+    /// what it could not send is counted. Only for the thread that owns the client.
+    pub(crate) fn close(&self) -> u64 {
+        let mut state = self.lock_when_free();
+        state.fate = Fate::Closed;
+        let dropped = std::mem::take(&mut state.queue);
+        state.bytes = 0;
+        state.sent_of_first = 0;
+        std::mem::take(&mut state.lost) + dropped.len() as u64
+    }
+
+    fn lock_when_free(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock();
+        state.owner_waits = true;
+        while state.duty == Duty::Taken {
+            self.freed.wait(&mut state);
+        }
+        state.owner_waits = false;
+        state
+    }
+
+    /// The duty is `Taken` and ours.
+    fn send_all(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Flushed> {
+        for _ in 0..ROUNDS {
+            if state.fate != Fate::Open {
+                return Ok(self.give_back(state, Duty::Idle, Flushed::CutOff));
+            }
+            if state.queue.is_empty() {
+                return Ok(self.give_back(state, Duty::Idle, Flushed::Empty));
+            }
+            let spare = std::mem::take(&mut state.spare);
+            let mut batch = Batch {
+                messages: std::mem::replace(&mut state.queue, spare),
+                sent_of_first: std::mem::take(&mut state.sent_of_first),
+            };
+            let (sent, outcome) = MutexGuard::unlocked(&mut state, || batch.send(&mut send));
+            state.bytes -= sent;
+            state.put_back(batch);
+            match outcome {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(self.give_back(state, Duty::Blocked, Flushed::Blocked));
+                }
+                Err(error) => return Err(self.break_off(state, error)),
+            }
+        }
+        // Others post as fast as we send. Leave it to the watcher, which finds the socket writable at once.
+        Ok(self.give_back(state, Duty::Blocked, Flushed::Blocked))
+    }
+
+    fn give_back(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        duty: Duty,
+        flushed: Flushed,
+    ) -> Flushed {
+        state.duty = duty;
+        if state.owner_waits {
+            self.freed.notify_one();
+        }
+        flushed
+    }
+
+    fn break_off(&self, mut state: MutexGuard<'_, State>, error: io::Error) -> io::Error {
+        if state.fate == Fate::Open {
+            state.fate = Fate::Closed;
+            state.lost += state.queue.len() as u64;
+            state.queue.clear();
+            state.bytes = 0;
+        }
+        self.give_back(state, Duty::Idle, Flushed::CutOff);
+        error
+    }
+}
+
+impl State {
+    fn push(&mut self, message: Message) {
+        self.bytes += message.len();
+        self.queue.push_back(message);
+    }
+
+    /// What a batch could not send goes before what was posted meanwhile.
+    fn put_back(&mut self, mut batch: Batch) {
+        if batch.messages.is_empty() {
+            self.spare = batch.messages;
+            return;
+        }
+        batch.messages.append(&mut self.queue);
+        self.queue = batch.messages;
+        self.sent_of_first = batch.sent_of_first;
+    }
+}
+
+struct Batch {
+    messages: VecDeque<Message>,
+    sent_of_first: usize,
+}
+
+impl Batch {
+    /// Sends until nothing is left or `send` fails; says how many bytes went out.
+    fn send(
+        &mut self,
+        send: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> (usize, io::Result<()>) {
+        let mut total = 0;
+        while !self.messages.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let mut filled = 0;
+            let mut skip = self.sent_of_first;
+            for (slice, message) in slices.iter_mut().zip(&self.messages) {
+                *slice = IoSlice::new(&message.as_bytes()[skip..]);
+                skip = 0;
+                filled += 1;
+            }
+            match send(&slices[..filled]) {
+                Ok(sent) => {
+                    total += sent;
+                    self.advance(sent);
+                }
+                Err(error) => return (total, Err(error)),
+            }
+        }
+        (total, Ok(()))
+    }
+
+    fn advance(&mut self, sent: usize) {
+        self.sent_of_first += sent;
+        while let Some(first) = self.messages.front()
+            && self.sent_of_first >= first.len()
+        {
+            self.sent_of_first -= first.len();
+            self.messages.pop_front();
+        }
+    }
+}

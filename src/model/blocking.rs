@@ -1,0 +1,146 @@
+//! What the blocking models share: a house with a warden, and a thread's conversation with one client.
+
+use super::acceptor::{self, Acceptor, Newcomer};
+use super::warden::{Doing, Place, Seat, Warden};
+use super::{Buffers, Context};
+use crate::client::Client;
+use crate::connection::{Connection, Stage};
+use crate::net::Listener;
+use crate::net::socket::{self, Wait};
+use crate::stats::{Closed, Refusal};
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, Builder, Scope};
+
+/// Clients, and the warden who looks after them.
+#[derive(Clone)]
+pub(super) struct House<'a> {
+    context: Context<'a>,
+    warden: Arc<Warden>,
+}
+
+/// Runs `door`, which accepts until shutdown, in a scope that no thread outlives. When `door` ends for whatever
+/// reason, the clients that are left are drained.
+pub(super) fn run<'env>(
+    listener: Listener,
+    context: Context<'env>,
+    door: impl for<'scope> FnOnce(
+        &'scope Scope<'scope, 'env>,
+        &House<'env>,
+        Acceptor<'env>,
+    ) -> io::Result<()>,
+) -> io::Result<()> {
+    let house = House {
+        context,
+        warden: Warden::new()?,
+    };
+    let acceptor = Acceptor::new(listener, context)?;
+    thread::scope(|scope| {
+        let warden = Arc::clone(&house.warden);
+        Builder::new()
+            .name("gh-warden".into())
+            .spawn_scoped(scope, move || warden.run(context))?;
+        let outcome = door(scope, &house, acceptor);
+        context.shutdown.drain();
+        house.warden.close_to_newcomers();
+        outcome
+    })
+}
+
+impl House<'_> {
+    pub(super) fn seat(&self, newcomer: Newcomer) -> Place {
+        self.warden.seat(newcomer, self.context.limits.mailbox)
+    }
+
+    pub(super) fn refuse(&self, seat: &Seat, why: &Refusal) {
+        acceptor::refuse(self.context, &seat.stream, seat.addr, why);
+    }
+
+    /// Serves one client from its first byte to its last, blocking.
+    pub(super) fn serve(&self, place: Place, buffers: &mut Buffers) {
+        let seat = Arc::clone(&place.seat);
+        self.context.stats.opened();
+        tracing::info!(client = %seat.id, addr = %seat.addr, "connected");
+
+        let why = self.converse(&seat, buffers);
+        let lost = seat.mailbox.close();
+        if why.lingers() {
+            socket::linger(&seat.stream, &mut buffers.input);
+        }
+        tracing::info!(client = %seat.id, addr = %seat.addr, %why, lost, "closed");
+        self.context.stats.closed(why, lost);
+        drop(place);
+        // Not only dropped: a poster may hold the socket for a moment longer.
+        socket::hang_up(&seat.stream);
+    }
+
+    fn converse(&self, seat: &Seat, buffers: &mut Buffers) -> Closed {
+        let stream = &*seat.stream;
+        let Buffers { input, reply } = buffers;
+        let send = |slices: &[io::IoSlice<'_>]| socket::send(stream, slices, Wait::Block);
+        if let Some(patience) = self.context.limits.idle_timeout
+            && let Err(error) = socket::set_patience(stream, Some(patience))
+        {
+            tracing::error!(client = %seat.id, %error, "no idle time-out for this client");
+        }
+        seat.now(Doing::Listening);
+        let client = Client::new(seat.id, seat.addr, Arc::clone(&seat.mailbox));
+        let mut connection = Connection::open(self.context.service, client);
+
+        while connection.stage() == Stage::Talking {
+            match socket::receive(stream, input, Wait::Block) {
+                Ok(0) => match self.why_input_ended(seat) {
+                    Ok(why) => connection.end(why, reply, send),
+                    Err(why) => connection.abandon(why),
+                },
+                Ok(received) => {
+                    seat.now(Doing::Working);
+                    connection.receive(&input[..received], reply, send);
+                    // A client that does not read is not read from: its own posts may lie in its mailbox.
+                    if connection.stage() == Stage::Talking {
+                        connection.flushed(seat.mailbox.flush_if_blocked(send));
+                    }
+                    seat.now(Doing::Listening);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    connection.abandon(Closed::Idle);
+                }
+                Err(error) => {
+                    tracing::debug!(client = %seat.id, %error, "receive failed");
+                    connection.abandon(Closed::Lost);
+                }
+            }
+            // `send` blocks, so it comes back short only when the idle time-out is over.
+            if connection.is_blocked() {
+                connection.abandon(Closed::Idle);
+            }
+        }
+        if let Stage::Leaving(_) = connection.stage() {
+            seat.now(Doing::Working);
+            connection.flushed(seat.mailbox.flush_to_the_end(send));
+            if connection.is_blocked() {
+                connection.abandon(Closed::Idle);
+            }
+            connection.finish();
+        }
+        match connection.stage() {
+            Stage::Gone(Closed::Lost) if self.warden.is_forced() => Closed::Forced,
+            Stage::Gone(why) | Stage::Leaving(why) => why,
+            Stage::Talking => unreachable!("the loop above runs while it talks"),
+        }
+    }
+
+    /// `recv` says "end" when the client ended its side, and when somebody here made it: `Ok` when what was
+    /// received is still to be answered, `Err` when the connection is cut.
+    fn why_input_ended(&self, seat: &Seat) -> Result<Closed, Closed> {
+        if seat.mailbox.overflowed() {
+            Err(Closed::TooSlow)
+        } else if !self.context.shutdown.is_draining() {
+            Ok(Closed::Finished)
+        } else if self.warden.is_forced() {
+            Err(Closed::Forced)
+        } else {
+            Ok(Closed::Drained)
+        }
+    }
+}

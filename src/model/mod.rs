@@ -1,0 +1,76 @@
+//! Concurrency models: ways of spending threads and system calls on connections.
+//!
+//! | model | UNP | threads | who waits where |
+//! |---|---|---|---|
+//! | [`Iterative`] | 0 | 1 | everyone but one, in the kernel's backlog |
+//! | [`Thread`] | 6 | 1 per client | each thread in its own `recv` |
+//! | [`Pool`] | 8 | N workers | workers in `recv`, clients beyond N in the queue |
+//! | [`Select`] | - | 1 | the one thread, in select(2) |
+//!
+//! UNP is the numbering of Stevens, *UNIX Network Programming*, chapter 30. The blocking models have one
+//! helper thread more (`gh-warden`), which acts only when a client stops reading and at shutdown.
+
+mod acceptor;
+mod blocking;
+mod iterative;
+mod pool;
+mod reactor;
+mod select;
+mod thread;
+mod warden;
+
+pub use iterative::Iterative;
+pub use pool::{Pool, WhenFull};
+pub use select::Select;
+pub use thread::Thread;
+
+use crate::limits::Limits;
+use crate::net::Listener;
+use crate::service::Service;
+use crate::shutdown::Shutdown;
+use crate::stats::Stats;
+use std::io;
+
+/// What a model gets to run with.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Opens a session per client.
+    pub service: &'a dyn Service,
+    /// What clients are granted.
+    pub limits: Limits,
+    /// When to end.
+    pub shutdown: &'a Shutdown,
+    /// Where to count.
+    pub stats: &'a Stats,
+}
+
+/// A way of spending threads and system calls on connections.
+pub trait Model: Send + Sync {
+    /// As `--model` calls it.
+    fn name(&self) -> &'static str;
+
+    /// Serves until `context.shutdown` says to end and every client is gone. Every thread that it started
+    /// has ended when it returns, and the listener is closed as soon as draining begins.
+    ///
+    /// # Errors
+    /// When the model cannot start, or when the listener breaks. A client's error is never the server's.
+    fn run(&self, listener: Listener, context: Context<'_>) -> io::Result<()>;
+}
+
+/// Read from a socket at one call. What a client sends while it is not read waits in the kernel.
+const CHUNK: usize = 16 * 1024;
+
+/// What a thread needs to talk with any number of clients, one at a time.
+struct Buffers {
+    input: Box<[u8]>,
+    reply: Vec<u8>,
+}
+
+impl Buffers {
+    fn new() -> Self {
+        Self {
+            input: vec![0; CHUNK].into_boxed_slice(),
+            reply: Vec::new(),
+        }
+    }
+}

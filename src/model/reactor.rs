@@ -1,0 +1,347 @@
+//! The reactor: one thread, a poller, and a connection per client. It asks who is ready, serves each of those
+//! once, then sends what was posted meanwhile, and asks again.
+//!
+//! ```text
+//!   +--> wait ---> every event: accept | receive once | send on ---> flush whoever was posted to --+
+//!   |                                                                                              |
+//!   +------------- time-outs, drain <--------------------------------------------------------------+
+//! ```
+//!
+//! Reading all ready talkers before anything is flushed lets a mailbox gather what several of them
+//! said, and go out in one call.
+
+mod occupant;
+mod rings;
+mod timers;
+
+use self::occupant::Occupant;
+use self::rings::Rings;
+use self::timers::Timers;
+use super::acceptor::{self, Accepted, Acceptor, Newcomer};
+use super::{Buffers, Context};
+use crate::client::Client;
+use crate::connection::Stage;
+use crate::mailbox::Mailbox;
+use crate::net::{Listener, socket};
+use crate::poller::{Event, Interest, Poller, Token};
+use crate::stats::{Closed, DrainReport, Refusal};
+use slab::Slab;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const LISTENER: Token = Token(0);
+const WAKER: Token = Token(1);
+const SHUTDOWN: Token = Token(2);
+/// The first client's token; its index in the table is the difference.
+const CLIENTS: usize = 3;
+
+/// Serves on `P` until shutdown.
+pub(super) fn run<P: Poller>(listener: Listener, context: Context<'_>) -> io::Result<()> {
+    let mut reactor = Reactor::<P>::new(listener, context)?;
+    let outcome = reactor.turn_until_empty();
+    if outcome.is_err() {
+        reactor.force();
+    }
+    outcome
+}
+
+struct Reactor<'a, P> {
+    poller: P,
+    context: Context<'a>,
+    /// `None` once draining has begun.
+    acceptor: Option<Acceptor<'a>>,
+    /// When to look at the listener again.
+    paused_until: Option<Instant>,
+    clients: Slab<Occupant>,
+    rings: Arc<Rings>,
+    timers: Timers,
+    buffers: Buffers,
+    drain_deadline: Option<Instant>,
+    forced: bool,
+    report: DrainReport,
+}
+
+impl<'a, P: Poller> Reactor<'a, P> {
+    fn new(listener: Listener, context: Context<'a>) -> io::Result<Self> {
+        let mut poller = P::new()?;
+        let acceptor = Acceptor::new(listener, context)?;
+        let rings = Arc::new(Rings::new()?);
+        poller.add(acceptor.as_fd(), LISTENER, Interest::READ)?;
+        poller.add(rings.as_fd(), WAKER, Interest::READ)?;
+        poller.add(context.shutdown.drain_fd(), SHUTDOWN, Interest::READ)?;
+        Ok(Self {
+            poller,
+            context,
+            acceptor: Some(acceptor),
+            paused_until: None,
+            clients: Slab::new(),
+            rings,
+            timers: Timers::default(),
+            buffers: Buffers::new(),
+            drain_deadline: None,
+            forced: false,
+            report: DrainReport::default(),
+        })
+    }
+
+    fn turn_until_empty(&mut self) -> io::Result<()> {
+        let mut events = Vec::new();
+        loop {
+            let timeout = self.timeout();
+            let asleep = self.rings.fall_asleep();
+            let waited = self
+                .poller
+                .wait(&mut events, if asleep { timeout } else { Some(Duration::ZERO) });
+            self.rings.wake_up();
+            waited?;
+            for event in &events {
+                match *event {
+                    Event { token: LISTENER, .. } => self.accept()?,
+                    Event { token: WAKER, .. } => self.rings.clear(),
+                    Event { token: SHUTDOWN, .. } => self.shut_down()?,
+                    event => self.serve(event),
+                }
+            }
+            self.flush_rung();
+            self.expire();
+            if self.acceptor.is_none() && self.clients.is_empty() {
+                self.report.log();
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long nothing needs to be done unless something happens.
+    fn timeout(&self) -> Option<Duration> {
+        let next = [self.timers.next(), self.paused_until, self.drain_deadline]
+            .into_iter()
+            .flatten()
+            .min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    fn accept(&mut self) -> io::Result<()> {
+        let Some(mut acceptor) = self.acceptor.take() else {
+            return Ok(());
+        };
+        let accepted = acceptor.accept(|newcomer| self.admit(newcomer));
+        if let Ok(Accepted::Pause(pause)) = accepted {
+            self.poller
+                .modify(acceptor.as_fd(), LISTENER, Interest::NONE)?;
+            self.paused_until = Some(Instant::now() + pause);
+        }
+        self.acceptor = Some(acceptor);
+        accepted.map(drop)
+    }
+
+    fn admit(&mut self, newcomer: Newcomer) {
+        let Newcomer {
+            id,
+            addr,
+            stream,
+            permit,
+        } = newcomer;
+        let entry = self.clients.vacant_entry();
+        let token = Token(CLIENTS + entry.key());
+        if let Err(error) = self.poller.add(stream.as_fd(), token, Interest::READ) {
+            acceptor::refuse(self.context, &stream, addr, &Refusal::Unwatchable(error));
+            return;
+        }
+        let outlet = Box::new(self.rings.outlet(token));
+        let mailbox = Arc::new(Mailbox::new(self.context.limits.mailbox, outlet));
+        let client = Client::new(id, addr, mailbox);
+        self.context.stats.opened();
+        tracing::info!(client = %id, %addr, "connected");
+        let key = entry.key();
+        entry.insert(Occupant::new(self.context.service, client, stream, permit));
+        if let Some(patience) = self.context.limits.idle_timeout {
+            self.timers.set(Instant::now() + patience, key, id);
+        }
+        self.settle(key);
+    }
+
+    /// A client is ready.
+    fn serve(&mut self, event: Event) {
+        let key = event.token.0 - CLIENTS;
+        // Gone earlier in this turn.
+        let Some(occupant) = self.clients.get_mut(key) else {
+            return;
+        };
+        if event.writable || (event.readable && occupant.connection.is_blocked()) {
+            occupant.flush();
+            occupant.touch(self.context.limits.idle_timeout.is_some());
+        }
+        if event.readable && occupant.wants_read() {
+            let ended = if self.forced {
+                Closed::Forced
+            } else if self.drain_deadline.is_some() {
+                Closed::Drained
+            } else {
+                Closed::Finished
+            };
+            occupant.receive(&mut self.buffers, ended);
+            occupant.touch(self.context.limits.idle_timeout.is_some());
+        }
+        self.settle(key);
+    }
+
+    /// Sends what was posted since the last time, each client's in one call.
+    fn flush_rung(&mut self) {
+        // Sessions that end here may post again.
+        loop {
+            let rung = self.rings.take();
+            if rung.is_empty() {
+                return;
+            }
+            for &token in &rung {
+                let key = token.0 - CLIENTS;
+                if let Some(occupant) = self.clients.get_mut(key) {
+                    occupant.flush();
+                    self.settle(key);
+                }
+            }
+            self.rings.recycle(rung);
+        }
+    }
+
+    /// Draws the consequences of a client's new state: what to wait for, or that it is gone.
+    fn settle(&mut self, key: usize) {
+        let Some(occupant) = self.clients.get_mut(key) else {
+            return;
+        };
+        if let Stage::Leaving(why) = occupant.connection.stage()
+            && !occupant.connection.is_blocked()
+            && occupant.lingers_until.is_none()
+        {
+            if why.lingers() && !self.forced {
+                let until = occupant.linger();
+                self.timers.set(until, key, occupant.connection.client().id());
+            } else {
+                occupant.connection.finish();
+            }
+        }
+        if let Stage::Gone(why) = occupant.connection.stage() {
+            self.remove(key, why);
+            return;
+        }
+        let interest = occupant.interest();
+        if interest != occupant.watched {
+            occupant.watched = interest;
+            let token = Token(CLIENTS + key);
+            if let Err(error) = self.poller.modify(occupant.stream.as_fd(), token, interest) {
+                tracing::error!(%error, "a client could not be watched any more");
+                self.remove(key, Closed::Lost);
+            }
+        }
+    }
+
+    fn remove(&mut self, key: usize, why: Closed) {
+        let occupant = self.clients.remove(key);
+        if let Err(error) = self.poller.delete(occupant.stream.as_fd()) {
+            tracing::error!(%error, "a client that left was not watched");
+        }
+        let client = occupant.connection.client();
+        let lost = client.mailbox().close();
+        tracing::info!(client = %client.id(), addr = %client.addr(), %why, lost, "closed");
+        self.context.stats.closed(why, lost);
+        drop(occupant);
+    }
+
+    /// Ends whoever has been silent for too long, lingered for too long, or outlived the drain.
+    fn expire(&mut self) {
+        if self.timers.is_empty() && self.paused_until.is_none() && self.drain_deadline.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        while let Some((key, id)) = self.timers.due(now) {
+            let Some(occupant) = self.clients.get_mut(key) else {
+                continue;
+            };
+            if occupant.connection.client().id() != id {
+                continue;
+            }
+            match occupant.deadline(self.context.limits.idle_timeout) {
+                Some(deadline) if deadline > now => self.timers.set(deadline, key, id),
+                Some(_) => {
+                    if occupant.lingers_until.is_some() {
+                        occupant.connection.finish();
+                    } else {
+                        occupant.connection.abandon(Closed::Idle);
+                    }
+                    self.settle(key);
+                }
+                None => {}
+            }
+        }
+        if self.paused_until.is_some_and(|until| until <= now) {
+            self.paused_until = None;
+            if let Some(acceptor) = &self.acceptor
+                && let Err(error) = self
+                    .poller
+                    .modify(acceptor.as_fd(), LISTENER, Interest::READ)
+            {
+                tracing::error!(%error, "the listener could not be watched any more");
+            }
+        }
+        if self.drain_deadline.is_some_and(|deadline| deadline <= now) && !self.forced {
+            self.force();
+        }
+    }
+
+    /// The shutdown switch has moved on.
+    fn shut_down(&mut self) -> io::Result<()> {
+        let shutdown = self.context.shutdown;
+        if self.drain_deadline.is_none() {
+            self.drain_deadline = Some(Instant::now() + self.context.limits.drain);
+            if let Some(acceptor) = self.acceptor.take() {
+                self.poller.delete(acceptor.as_fd())?;
+            }
+            self.paused_until = None;
+            self.poller.delete(shutdown.drain_fd())?;
+            self.poller
+                .add(shutdown.force_fd(), SHUTDOWN, Interest::READ)?;
+            self.begin_drain();
+        }
+        if shutdown.is_forced() && !self.forced {
+            self.force();
+        }
+        Ok(())
+    }
+
+    /// Idle clients are closed here and now; the others' input ends after what has arrived.
+    fn begin_drain(&mut self) {
+        let keys: Vec<usize> = self.clients.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let Some(occupant) = self.clients.get_mut(key) else {
+                continue;
+            };
+            if occupant.is_idle() {
+                self.report.idle += 1;
+                occupant.end(&mut self.buffers, Closed::Drained);
+                self.settle(key);
+            } else {
+                self.report.busy += 1;
+                socket::end_reading(&occupant.stream);
+            }
+        }
+        self.context.stats.drained(self.report);
+        self.report.log_begin(self.context.limits.drain);
+    }
+
+    fn force(&mut self) {
+        self.forced = true;
+        self.drain_deadline = None;
+        let keys: Vec<usize> = self.clients.iter().map(|(key, _)| key).collect();
+        self.report.forced = keys.len() as u64;
+        for key in keys {
+            if let Some(occupant) = self.clients.get_mut(key) {
+                occupant.connection.abandon(Closed::Forced);
+                self.settle(key);
+            }
+        }
+        self.context.stats.drained(self.report);
+        self.report.log_force();
+    }
+}

@@ -1,0 +1,91 @@
+//! Who was posted to since the last flush, and the bell for when the reactor sleeps.
+
+use crate::mailbox::{Mailbox, Outlet};
+use crate::poller::{Token, Waker};
+use parking_lot::Mutex;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+/// Clients with new mail. Posts of the reactor's own thread cost a push; only a post from another thread to
+/// a sleeping reactor costs a system call, once per turn.
+pub(super) struct Rings {
+    state: Mutex<State>,
+    waker: Waker,
+}
+
+#[derive(Default)]
+struct State {
+    rung: Vec<Token>,
+    asleep: bool,
+}
+
+impl Rings {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            state: Mutex::default(),
+            waker: Waker::new()?,
+        })
+    }
+
+    /// The outlet of the client that is called `token`.
+    pub(super) fn outlet(self: &Arc<Self>, token: Token) -> impl Outlet + use<> {
+        Bell {
+            rings: Arc::clone(self),
+            token,
+        }
+    }
+
+    /// The reactor is about to wait; `false` when it must not, because there is mail.
+    pub(super) fn fall_asleep(&self) -> bool {
+        let mut state = self.state.lock();
+        state.asleep = state.rung.is_empty();
+        state.asleep
+    }
+
+    pub(super) fn wake_up(&self) {
+        self.state.lock().asleep = false;
+    }
+
+    /// Silences the waker, before the mail is looked at.
+    pub(super) fn clear(&self) {
+        self.waker.clear();
+    }
+
+    pub(super) fn take(&self) -> Vec<Token> {
+        std::mem::take(&mut self.state.lock().rung)
+    }
+
+    /// Gives an emptied list back, so that the next need not grow from nothing.
+    pub(super) fn recycle(&self, mut list: Vec<Token>) {
+        list.clear();
+        let mut state = self.state.lock();
+        if state.rung.is_empty() {
+            state.rung = list;
+        }
+    }
+}
+
+impl AsFd for Rings {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.waker.as_fd()
+    }
+}
+
+struct Bell {
+    rings: Arc<Rings>,
+    token: Token,
+}
+
+impl Outlet for Bell {
+    fn ring(&self, _: &Arc<Mailbox>) {
+        let must_wake = {
+            let mut state = self.rings.state.lock();
+            state.rung.push(self.token);
+            std::mem::replace(&mut state.asleep, false)
+        };
+        if must_wake {
+            self.rings.waker.wake();
+        }
+    }
+}

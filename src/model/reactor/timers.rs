@@ -1,0 +1,36 @@
+//! Deadlines of clients, cheapest when nothing happens: a client has one entry, which is not moved when the
+//! client is active, only looked at again when it comes up.
+
+use crate::client::ClientId;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Instant;
+
+#[derive(Default)]
+pub(super) struct Timers {
+    heap: BinaryHeap<Reverse<(Instant, usize, ClientId)>>,
+}
+
+impl Timers {
+    /// Brings `(key, id)` up at `at`. The id tells whether the key still means the same client.
+    pub(super) fn set(&mut self, at: Instant, key: usize, id: ClientId) {
+        self.heap.push(Reverse((at, key, id)));
+    }
+
+    /// When the next entry comes up.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Takes out an entry that has come up.
+    pub(super) fn due(&mut self, now: Instant) -> Option<(usize, ClientId)> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((_, key, id))| (key, id))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+}

@@ -1,0 +1,325 @@
+//! The warden: the one helper thread of a blocking model. The others each block on one client; the warden
+//! looks after what none of them can.
+//!
+//! * **Stalled clients.** A poster whose bytes did not fit into a client's socket leaves the rest in the
+//!   mailbox. The client's own thread may be blocked in `recv`, so the warden waits until the
+//!   socket is writable and sends on.
+//! * **The drain.** Threads in `recv` cannot watch a switch, but the end of reading wakes them:
+//!
+//! ```text
+//!   serving --shutdown.drain--> draining --deadline or shutdown.force--> forced
+//!      |                           |                                       |
+//!      |  per client:  shutdown(SHUT_RD): what has arrived       shutdown(SHUT_RDWR)
+//!      |               is still read and answered, then
+//!      |               recv says "end"
+//!      +--------------- all ends when the acceptor has stopped and every seat is empty
+//! ```
+
+use super::Context;
+use super::acceptor::Newcomer;
+use crate::client::ClientId;
+use crate::mailbox::{Flushed, Mailbox, Outlet};
+use crate::net::socket::{self, Wait};
+use crate::poller::{Waker, timespec};
+use crate::stats::DrainReport;
+use crate::sync::OwnedPermit;
+use parking_lot::Mutex;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Instant;
+
+/// What the client of a seat is doing, for the warden's count of idle and busy ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Doing {
+    /// Accepted; no thread serves it yet.
+    Waiting,
+    /// Its thread waits for input.
+    Listening,
+    /// Its thread works on input.
+    Working,
+}
+
+/// One client of a blocking model, shared by its thread, the warden, and whoever posts to it.
+pub(super) struct Seat {
+    pub(super) id: ClientId,
+    pub(super) addr: SocketAddr,
+    pub(super) stream: Arc<TcpStream>,
+    pub(super) mailbox: Arc<Mailbox>,
+    doing: AtomicU8,
+}
+
+impl Seat {
+    pub(super) fn now(&self, doing: Doing) {
+        self.doing.store(doing as u8, Ordering::Relaxed);
+    }
+
+    fn is(&self, doing: Doing) -> bool {
+        self.doing.load(Ordering::Relaxed) == doing as u8
+    }
+
+    /// Tells the client's thread that there will be no more input. Says whether the client was idle.
+    fn drain(&self) -> bool {
+        // In this order: when nothing is unread and *then* still nobody serves it, nothing was ever read,
+        // so nothing that the client sent can be lost by hanging up. (A read before the first look would
+        // be ordered by the socket's lock in the kernel.)
+        let idle = socket::unread(&self.stream) == 0 && self.mailbox.bytes() == 0;
+        if idle && self.is(Doing::Waiting) {
+            socket::hang_up(&self.stream);
+        } else {
+            socket::end_reading(&self.stream);
+        }
+        idle && !self.is(Doing::Working)
+    }
+}
+
+/// A client's place at the table; dropping it gives the place and the admission permit back.
+pub(super) struct Place {
+    /// Declared first, dropped first: whoever sees this client's connection end may come in its stead.
+    _permit: Option<OwnedPermit>,
+    pub(super) seat: Arc<Seat>,
+    warden: Arc<Warden>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.warden.leave(self.seat.id);
+    }
+}
+
+pub(super) struct Warden {
+    table: Mutex<Table>,
+    waker: Waker,
+}
+
+#[derive(Default)]
+struct Table {
+    seats: HashMap<ClientId, Arc<Seat>>,
+    stalled: Vec<Stalled>,
+    phase: Phase,
+    closed_to_newcomers: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
+enum Phase {
+    #[default]
+    Serving,
+    Draining,
+    Forced,
+}
+
+/// A client whose socket was full when somebody posted.
+#[derive(Clone)]
+struct Stalled {
+    stream: Arc<TcpStream>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Warden {
+    pub(super) fn new() -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            table: Mutex::default(),
+            waker: Waker::new()?,
+        }))
+    }
+
+    /// Gives a newcomer a seat. During a drain it gets the same treatment as the others.
+    pub(super) fn seat(self: &Arc<Self>, newcomer: Newcomer, mailbox_limit: usize) -> Place {
+        let stream = Arc::new(newcomer.stream);
+        let outlet = Direct {
+            stream: Arc::clone(&stream),
+            warden: Arc::clone(self),
+        };
+        let seat = Arc::new(Seat {
+            id: newcomer.id,
+            addr: newcomer.addr,
+            stream,
+            mailbox: Arc::new(Mailbox::new(mailbox_limit, Box::new(outlet))),
+            doing: AtomicU8::new(Doing::Waiting as u8),
+        });
+        let phase = {
+            let mut table = self.table.lock();
+            table.seats.insert(seat.id, Arc::clone(&seat));
+            table.phase
+        };
+        match phase {
+            Phase::Serving => {}
+            Phase::Draining => {
+                seat.drain();
+            }
+            Phase::Forced => socket::hang_up(&seat.stream),
+        }
+        Place {
+            _permit: newcomer.permit,
+            seat,
+            warden: Arc::clone(self),
+        }
+    }
+
+    fn leave(&self, id: ClientId) {
+        let (seat, ring) = {
+            let mut table = self.table.lock();
+            let seat = table.seats.remove(&id);
+            (seat, table.is_over())
+        };
+        drop(seat);
+        if ring {
+            self.waker.wake();
+        }
+    }
+
+    /// The acceptor has stopped: the warden ends when the last client does.
+    pub(super) fn close_to_newcomers(&self) {
+        self.table.lock().closed_to_newcomers = true;
+        self.waker.wake();
+    }
+
+    fn watch(&self, stalled: Stalled) {
+        self.table.lock().stalled.push(stalled);
+        self.waker.wake();
+    }
+
+    /// The warden's thread: until the acceptor has stopped and every client is gone.
+    pub(super) fn run(&self, context: Context<'_>) {
+        let shutdown = context.shutdown;
+        let mut watched: Vec<Stalled> = Vec::new();
+        let mut phase = Phase::Serving;
+        let mut deadline = None;
+        let mut report = DrainReport::default();
+        loop {
+            let mut fds = vec![PollFd::new(&self.waker, PollFlags::IN)];
+            match phase {
+                Phase::Serving => {
+                    fds.push(PollFd::from_borrowed_fd(shutdown.drain_fd(), PollFlags::IN));
+                }
+                Phase::Draining => {
+                    fds.push(PollFd::from_borrowed_fd(shutdown.force_fd(), PollFlags::IN));
+                }
+                Phase::Forced => {}
+            }
+            let first_stalled = fds.len();
+            fds.extend(
+                watched
+                    .iter()
+                    .map(|s| PollFd::from_borrowed_fd(s.stream.as_fd(), PollFlags::OUT)),
+            );
+            let timeout = deadline.map(|d: Instant| d.saturating_duration_since(Instant::now()));
+            match poll(&mut fds, timespec(timeout).as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => tracing::error!(%error, "the warden's poll failed"),
+            }
+            let ready: Vec<bool> = fds[first_stalled..]
+                .iter()
+                .map(|fd| !fd.revents().is_empty())
+                .collect();
+            let rung = !fds[0].revents().is_empty();
+            drop(fds);
+
+            let mut ready = ready.into_iter();
+            watched.retain(|stalled| !ready.next().unwrap_or(false) || stalled.flush());
+
+            if rung {
+                self.waker.clear();
+            }
+            if phase == Phase::Serving && shutdown.is_draining() {
+                phase = Phase::Draining;
+                deadline = Some(Instant::now() + context.limits.drain);
+                self.begin_drain(&mut report, context);
+            }
+            let overdue = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if phase == Phase::Draining && (shutdown.is_forced() || overdue) {
+                phase = Phase::Forced;
+                deadline = None;
+                self.force(&mut report, context);
+            }
+
+            let mut table = self.table.lock();
+            watched.append(&mut table.stalled);
+            if table.is_over() {
+                break;
+            }
+        }
+        report.log();
+    }
+
+    fn begin_drain(&self, report: &mut DrainReport, context: Context<'_>) {
+        let seats = self.enter(Phase::Draining);
+        for seat in &seats {
+            if seat.drain() {
+                report.idle += 1;
+            } else {
+                report.busy += 1;
+            }
+        }
+        context.stats.drained(*report);
+        report.log_begin(context.limits.drain);
+    }
+
+    fn force(&self, report: &mut DrainReport, context: Context<'_>) {
+        let seats = self.enter(Phase::Forced);
+        for seat in &seats {
+            socket::hang_up(&seat.stream);
+        }
+        report.forced = seats.len() as u64;
+        context.stats.drained(*report);
+        report.log_force();
+    }
+
+    /// Newcomers from now on see the new phase; those before are in the answer.
+    fn enter(&self, phase: Phase) -> Vec<Arc<Seat>> {
+        let mut table = self.table.lock();
+        table.phase = phase;
+        table.seats.values().cloned().collect()
+    }
+
+    /// Whether clients are being cut off.
+    pub(super) fn is_forced(&self) -> bool {
+        self.table.lock().phase == Phase::Forced
+    }
+}
+
+impl Table {
+    fn is_over(&self) -> bool {
+        self.closed_to_newcomers && self.seats.is_empty()
+    }
+}
+
+impl Stalled {
+    /// Sends on; `true` while the socket is full again.
+    fn flush(&self) -> bool {
+        match self.mailbox.flush_if_blocked(|slices| socket::send(&self.stream, slices, Wait::Never)) {
+            Ok(Flushed::Blocked) => true,
+            Ok(Flushed::Empty | Flushed::Elsewhere) => false,
+            Ok(Flushed::CutOff) | Err(_) => {
+                socket::hang_up(&self.stream);
+                false
+            }
+        }
+    }
+}
+
+/// The outlet of the blocking models: the poster writes straight to the socket, without blocking.
+struct Direct {
+    stream: Arc<TcpStream>,
+    warden: Arc<Warden>,
+}
+
+impl Outlet for Direct {
+    fn ring(&self, mailbox: &Arc<Mailbox>) {
+        match mailbox.flush(|slices| socket::send(&self.stream, slices, Wait::Never)) {
+            Ok(Flushed::Empty | Flushed::Elsewhere) => {}
+            Ok(Flushed::Blocked) => self.warden.watch(Stalled {
+                stream: Arc::clone(&self.stream),
+                mailbox: Arc::clone(mailbox),
+            }),
+            // The client's own thread finds out, clears up and counts.
+            Ok(Flushed::CutOff) | Err(_) => socket::hang_up(&self.stream),
+        }
+    }
+}

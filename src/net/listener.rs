@@ -1,0 +1,53 @@
+//! [`Listener`]: a bound, listening, non-blocking TCP socket.
+
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// A TCP socket that listens. Never blocks: wait on it with a poller, then [`accept`](Self::accept).
+#[derive(Debug)]
+pub struct Listener(TcpListener);
+
+impl Listener {
+    /// Connections that the kernel holds ready before they are accepted. With the 128 of `std`, a crowd of
+    /// 10,000 that connects at once waits for retransmitted SYNs.
+    pub const DEFAULT_BACKLOG: i32 = 4096;
+
+    /// Binds `addr` (port 0: any free one) and listens. The address may be taken again at once after a
+    /// server ended, and the kernel caps `backlog` at its own limit (`net.core.somaxconn`).
+    ///
+    /// # Errors
+    /// What `socket`, `bind` or `listen` say: address in use, not of this machine, port not allowed.
+    pub fn bind(addr: SocketAddr, backlog: i32) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&addr.into())?;
+        socket.listen(backlog)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self(socket.into()))
+    }
+
+    /// The address it is bound to, with the real port.
+    ///
+    /// # Errors
+    /// What `getsockname` says; not expected on an open socket.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// The next connection that is ready.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none; otherwise what `accept(2)` says about this one connection or about
+    /// the process.
+    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.0.accept()
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

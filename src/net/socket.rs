@@ -1,0 +1,130 @@
+//! The calls on a connected socket, each with the flags this crate wants.
+//!
+//! Sockets stay in blocking mode; a call that must not block says so itself (`MSG_DONTWAIT`). So one
+//! descriptor serves a thread that waits in `recv` and, at the same time, others that post to it. No call
+//! raises SIGPIPE, and all of them go on after EINTR.
+
+use rustix::io::Errno;
+use rustix::net::{
+    RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown as Half, recv, sendmsg, shutdown,
+};
+use std::io::{self, IoSlice};
+use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// Whether a call may block its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// As long as it takes, or as the socket's time-out says.
+    Block,
+    /// Not at all: `WouldBlock` instead.
+    Never,
+}
+
+/// Reads what is there; `Ok(0)` is the end of the stream.
+#[inline]
+pub(crate) fn receive(stream: &TcpStream, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
+    let flags = match wait {
+        Wait::Block => RecvFlags::empty(),
+        Wait::Never => RecvFlags::DONTWAIT,
+    };
+    loop {
+        match recv(stream, &mut *buffer, flags) {
+            Ok((_, received)) => return Ok(received),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Writes from `slices`; says how many bytes the kernel took.
+#[inline]
+pub(crate) fn send(stream: &TcpStream, slices: &[IoSlice<'_>], wait: Wait) -> io::Result<usize> {
+    let flags = match wait {
+        Wait::Block => SendFlags::NOSIGNAL,
+        Wait::Never => SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+    };
+    loop {
+        let sent = match slices {
+            [one] => rustix::net::send(stream, one, flags),
+            many => sendmsg(stream, many, &mut SendAncillaryBuffer::default(), flags),
+        };
+        match sent {
+            Ok(sent) => return Ok(sent),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Bytes that have arrived and were not read yet.
+pub(crate) fn unread(stream: &TcpStream) -> u64 {
+    rustix::io::ioctl_fionread(stream).unwrap_or(0)
+}
+
+/// Ends reading: what has arrived can still be read, then comes the end of the stream. A thread that is
+/// blocked in `recv` wakes.
+pub(crate) fn end_reading(stream: &TcpStream) {
+    half(stream, Half::Read);
+}
+
+/// Sends FIN after what was written.
+pub(crate) fn end_writing(stream: &TcpStream) {
+    half(stream, Half::Write);
+}
+
+/// Ends both directions: whoever is blocked on this socket wakes.
+pub(crate) fn hang_up(stream: &TcpStream) {
+    half(stream, Half::Both);
+}
+
+fn half(stream: &TcpStream, how: Half) {
+    match shutdown(stream.as_fd(), how) {
+        // The client was faster.
+        Ok(()) | Err(Errno::NOTCONN) => {}
+        Err(error) => tracing::debug!(%error, ?how, "shutdown of a socket failed"),
+    }
+}
+
+/// Bounds how long one `recv` or `send` may block; `None` is for ever.
+pub(crate) fn set_patience(stream: &TcpStream, patience: Option<Duration>) -> io::Result<()> {
+    stream.set_read_timeout(patience)?;
+    stream.set_write_timeout(patience)
+}
+
+/// How long a connection that we ended is read on, at most. Closing a socket that still has unread input
+/// sends RST, and an RST overtakes the last words that explain why.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+
+/// Reads and throws away until the client ends its side, or until [`LINGER`] is over.
+pub(crate) fn linger(stream: &TcpStream, buffer: &mut [u8]) {
+    end_writing(stream);
+    let deadline = Instant::now() + LINGER;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+            return;
+        }
+        match receive(stream, buffer, Wait::Block) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Tells a client in one sentence why it is not served, and ends the connection. Never blocks: the sentence
+/// fits the empty send buffer of a new socket, and input that is already there is read first, so that
+/// closing does not turn into an RST that overtakes the sentence.
+pub(crate) fn refuse(stream: &TcpStream, sentence: &str) {
+    let mut scrap = [0; 4096];
+    let line = format!("error: {sentence}\n");
+    // A client that is already gone cannot be told.
+    let _ = send(stream, &[IoSlice::new(line.as_bytes())], Wait::Never);
+    end_writing(stream);
+    for _ in 0..16 {
+        if !matches!(receive(stream, &mut scrap, Wait::Never), Ok(n) if n > 0) {
+            break;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! epoll(7): the kernel keeps the set, and a wait costs what is ready, not what is watched.
+
+use super::{Event, Interest, Poller, Token, timespec};
+use rustix::event::epoll;
+use rustix::io::Errno;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// Events taken from the kernel at one call; the rest comes with the next.
+const BATCH: usize = 512;
+
+/// A [`Poller`] on epoll(7), level-triggered.
+pub struct Epoll {
+    epoll: OwnedFd,
+    ready: Box<[MaybeUninit<epoll::Event>]>,
+}
+
+fn flags(interest: Interest) -> epoll::EventFlags {
+    let mut flags = epoll::EventFlags::empty();
+    flags.set(epoll::EventFlags::IN, interest.read);
+    flags.set(epoll::EventFlags::OUT, interest.write);
+    flags
+}
+
+impl Poller for Epoll {
+    const NAME: &'static str = "epoll";
+
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            ready: vec![MaybeUninit::uninit(); BATCH].into_boxed_slice(),
+        })
+    }
+
+    fn add(&mut self, fd: BorrowedFd<'_>, token: Token, interest: Interest) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(token.0 as u64);
+        Ok(epoll::add(&self.epoll, fd, data, flags(interest))?)
+    }
+
+    fn modify(&mut self, fd: BorrowedFd<'_>, token: Token, interest: Interest) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(token.0 as u64);
+        Ok(epoll::modify(&self.epoll, fd, data, flags(interest))?)
+    }
+
+    fn delete(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(epoll::delete(&self.epoll, fd)?)
+    }
+
+    fn wait(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+        events.clear();
+        let timeout = timespec(timeout);
+        match epoll::wait(&self.epoll, &mut *self.ready, timeout.as_ref()) {
+            Ok((ready, _)) => {
+                events.extend(ready.iter().map(|event| {
+                    let flags = event.flags;
+                    Event {
+                        token: Token(event.data.u64() as usize),
+                        readable: flags.intersects(
+                            epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR,
+                        ),
+                        writable: flags.contains(epoll::EventFlags::OUT),
+                    }
+                }));
+                Ok(())
+            }
+            Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

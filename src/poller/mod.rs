@@ -1,0 +1,104 @@
+//! Readiness: which of many descriptors can be read or written without blocking.
+//!
+//! A [`Poller`] has one owner and takes `&mut self`: there is no lock inside. All backends are
+//! level-triggered: an event comes again for as long as its cause is there.
+
+mod epoll;
+mod select;
+mod waker;
+
+pub use epoll::Epoll;
+pub use select::Select;
+pub use waker::Waker;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+/// The name that its owner gave a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token(pub usize);
+
+/// What its owner wants to know about a descriptor. Hang-ups and errors are told as readable, so that a
+/// read finds out, whenever either is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interest {
+    /// Tell when a read would not block.
+    pub read: bool,
+    /// Tell when a write would not block.
+    pub write: bool,
+}
+
+impl Interest {
+    /// Only reading.
+    pub const READ: Self = Self {
+        read: true,
+        write: false,
+    };
+    /// Only writing.
+    pub const WRITE: Self = Self {
+        read: false,
+        write: true,
+    };
+    /// Nothing for now.
+    pub const NONE: Self = Self {
+        read: false,
+        write: false,
+    };
+}
+
+/// A descriptor is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Which.
+    pub token: Token,
+    /// A read would not block: bytes, the end, or an error.
+    pub readable: bool,
+    /// A write would not block.
+    pub writable: bool,
+}
+
+/// One way of asking the kernel who is ready.
+///
+/// The owner calls [`delete`](Self::delete) before it closes a descriptor. Forgetting it is a bug that shows
+/// as an error or as an event for a number used again, never as undefined behaviour.
+pub trait Poller: Sized {
+    /// The system call's name.
+    const NAME: &'static str;
+
+    /// An empty set.
+    ///
+    /// # Errors
+    /// When the kernel has nothing left to make one of.
+    fn new() -> io::Result<Self>;
+
+    /// Watches `fd` under the name `token`.
+    ///
+    /// # Errors
+    /// When this backend cannot watch it; the text says why, for people.
+    fn add(&mut self, fd: BorrowedFd<'_>, token: Token, interest: Interest) -> io::Result<()>;
+
+    /// Changes what is wanted of a watched `fd`.
+    ///
+    /// # Errors
+    /// When it is not watched.
+    fn modify(&mut self, fd: BorrowedFd<'_>, token: Token, interest: Interest) -> io::Result<()>;
+
+    /// Watches `fd` no more.
+    ///
+    /// # Errors
+    /// When it is not watched.
+    fn delete(&mut self, fd: BorrowedFd<'_>) -> io::Result<()>;
+
+    /// Blocks until something is ready or `timeout` is over (`None`: for ever), and puts what is ready in
+    /// place of what `events` held. An interrupting signal returns early with none.
+    ///
+    /// # Errors
+    /// What the system call says; the set is as it was.
+    fn wait(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()>;
+}
+
+/// A time-out as the kernel takes it. Too long for it is for ever.
+pub(crate) fn timespec(timeout: Option<Duration>) -> Option<rustix::event::Timespec> {
+    timeout.and_then(|timeout| timeout.try_into().ok())
+}

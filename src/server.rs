@@ -1,0 +1,238 @@
+//! [`Server`]: what a library user holds. Build it, start it, keep the [`Handle`].
+
+use crate::limits::Limits;
+use crate::model::{Context, Model, Thread};
+use crate::net::Listener;
+use crate::service::Service;
+use crate::shutdown::Shutdown;
+use crate::stats::{Snapshot, Stats};
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread::{Builder as ThreadBuilder, JoinHandle};
+use std::time::Duration;
+use thiserror::Error;
+
+/// Why a server did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An option that cannot hold, by itself or with another.
+    #[error("{0}")]
+    Options(String),
+    /// The address could not be listened on.
+    #[error("cannot listen on {addr}: {source}")]
+    Listen {
+        /// The address as it was given.
+        addr: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system gave no thread or descriptor to start with.
+    #[error("cannot start: {0}")]
+    Resources(#[from] io::Error),
+}
+
+/// A server that is being configured. See the [crate's example](crate).
+pub struct Server {
+    service: Box<dyn Service>,
+    model: Box<dyn Model>,
+    listen: String,
+    backlog: i32,
+    limits: Limits,
+}
+
+impl Server {
+    /// A server for `service`: a thread per client, on a free port of 127.0.0.1, with the default
+    /// [`Limits`].
+    pub fn new(service: impl Service + 'static) -> Self {
+        Self {
+            service: Box::new(service),
+            model: Box::new(Thread::new()),
+            listen: "127.0.0.1:0".into(),
+            backlog: Listener::DEFAULT_BACKLOG,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Sets how threads and system calls are spent.
+    #[must_use]
+    pub fn model(self, model: impl Model + 'static) -> Self {
+        self.boxed_model(Box::new(model))
+    }
+
+    /// [`model`](Self::model), for one chosen at run time.
+    #[must_use]
+    pub fn boxed_model(mut self, model: Box<dyn Model>) -> Self {
+        self.model = model;
+        self
+    }
+
+    /// Sets the address, as `host:port`. Port 0 takes a free one.
+    #[must_use]
+    pub fn listen(mut self, addr: impl Into<String>) -> Self {
+        self.listen = addr.into();
+        self
+    }
+
+    /// Sets how many connections the kernel holds ready before they are accepted.
+    #[must_use]
+    pub fn backlog(mut self, connections: u16) -> Self {
+        self.backlog = connections.into();
+        self
+    }
+
+    /// Sets all limits at once.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how many clients are served at once; one more is refused with a sentence.
+    #[must_use]
+    pub fn max_clients(mut self, clients: usize) -> Self {
+        self.limits.max_clients = Some(clients);
+        self
+    }
+
+    /// Sets after how long a silent client is closed.
+    #[must_use]
+    pub fn idle_timeout(mut self, silence: Duration) -> Self {
+        self.limits.idle_timeout = Some(silence);
+        self
+    }
+
+    /// Sets how long a drain gives busy clients.
+    #[must_use]
+    pub fn drain(mut self, patience: Duration) -> Self {
+        self.limits.drain = patience;
+        self
+    }
+
+    /// Listens, and serves on a thread of its own. When this returns, clients can connect.
+    ///
+    /// # Errors
+    /// [`StartError`] when an option cannot hold, the address cannot be listened on, or the system gives
+    /// no thread or descriptor.
+    pub fn start(self) -> Result<Handle, StartError> {
+        self.check()?;
+        let listener = self.bind()?;
+        let local_addr = listener.local_addr()?;
+        let shutdown = Shutdown::new()?;
+        let stats = Arc::new(Stats::default());
+        let thread = {
+            let (shutdown, stats) = (shutdown.clone(), Arc::clone(&stats));
+            ThreadBuilder::new()
+                .name("gh-acceptor".into())
+                .spawn(move || {
+                    let context = Context {
+                        service: &*self.service,
+                        limits: self.limits,
+                        shutdown: &shutdown,
+                        stats: &stats,
+                    };
+                    self.model.run(listener, context)
+                })?
+        };
+        Ok(Handle {
+            local_addr,
+            shutdown,
+            stats,
+            thread: Some(thread),
+        })
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        let limits = self.limits;
+        let wrong = |sentence: &str| Err(StartError::Options(sentence.into()));
+        if limits.max_clients == Some(0) {
+            return wrong("max_clients is 0: at least 1 client must be let in");
+        }
+        if limits.mailbox == 0 {
+            return wrong("mailbox is 0 bytes: at least 1 byte must fit");
+        }
+        if limits.idle_timeout == Some(Duration::ZERO) {
+            return wrong("idle_timeout is 0: every client would be closed at once; leave it out for none");
+        }
+        Ok(())
+    }
+
+    fn bind(&self) -> Result<Listener, StartError> {
+        let failed = |source| StartError::Listen {
+            addr: self.listen.clone(),
+            source,
+        };
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for addr in self.listen.to_socket_addrs().map_err(failed)? {
+            match Listener::bind(addr, self.backlog) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => last = error,
+            }
+        }
+        Err(failed(last))
+    }
+}
+
+/// A running server. Dropping it drains the server and waits for its end.
+#[derive(Debug)]
+pub struct Handle {
+    local_addr: SocketAddr,
+    shutdown: Shutdown,
+    stats: Arc<Stats>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Handle {
+    /// The address that it listens on, with the real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The counters now. From any thread.
+    pub fn stats(&self) -> Snapshot {
+        self.stats.snapshot()
+    }
+
+    /// The switch that ends it, for other threads.
+    pub fn switch(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
+    /// Drains: stops accepting, closes idle clients at once, gives busy ones their time, then cuts them
+    /// off. Returns when every thread has ended, with the last counters.
+    ///
+    /// # Errors
+    /// What the model ended with.
+    pub fn shutdown(self) -> io::Result<Snapshot> {
+        self.shutdown.drain();
+        self.wait()
+    }
+
+    /// Waits until somebody ends the server by its [`switch`](Self::switch), or it fails.
+    ///
+    /// # Errors
+    /// What the model ended with.
+    pub fn wait(mut self) -> io::Result<Snapshot> {
+        self.join()?;
+        Ok(self.stats())
+    }
+
+    fn join(&mut self) -> io::Result<()> {
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(outcome)) => outcome,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shutdown.drain();
+        if let Some(thread) = self.thread.take()
+            && let Ok(Err(error)) = thread.join()
+        {
+            tracing::error!(%error, "the server ended with an error");
+        }
+    }
+}

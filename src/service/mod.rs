@@ -1,0 +1,57 @@
+//! What a server does, without a socket in sight: a [`Service`] opens a [`Session`] per client.
+//!
+//! A session is sans-IO: bytes in, bytes out. It cannot know its model, so the same handler runs
+//! under all of them, and in a test without any.
+
+mod chat;
+mod echo;
+mod registered;
+
+pub use chat::Chat;
+pub use echo::Echo;
+pub use registered::Registered;
+
+use crate::client::Client;
+
+/// Opens a session for every client. Shared by all threads of a server.
+pub trait Service: Send + Sync {
+    /// A client has come. May be called by several threads at once.
+    ///
+    /// A panic costs this client its connection and nobody else anything. (A stack overflow aborts the
+    /// process, like everywhere in Rust; no server can contain it.)
+    fn open(&self, client: Client) -> Box<dyn Session>;
+}
+
+/// One client's conversation. Dropping it is leaving.
+pub trait Session: Send {
+    /// Bytes have arrived, cut anywhere. Appends to `reply` what this client shall be sent; it goes out
+    /// after whatever was posted to the client's mailbox before this call returned. Called by one thread at a time, not always by the same.
+    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow;
+
+    /// The client will send nothing more (it half-closed, or the server drains). What is appended to
+    /// `reply` is still sent; then the server closes.
+    fn end(&mut self, reply: &mut Vec<u8>) {
+        let _ = reply;
+    }
+}
+
+/// Whether a conversation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// More may come.
+    Continue,
+    /// Send what is in the reply, then close.
+    Close,
+}
+
+impl<S: Service + ?Sized> Service for Box<S> {
+    fn open(&self, client: Client) -> Box<dyn Session> {
+        (**self).open(client)
+    }
+}
+
+impl<S: Service + ?Sized> Service for std::sync::Arc<S> {
+    fn open(&self, client: Client) -> Box<dyn Session> {
+        (**self).open(client)
+    }
+}

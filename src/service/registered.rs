@@ -1,0 +1,55 @@
+//! [`Registered`]: any service, with its clients in a registry.
+
+use super::{Flow, Service, Session};
+use crate::client::Client;
+use crate::registry::{Clients, Membership, Registry};
+use crate::sync::Lock;
+use std::sync::Arc;
+
+/// Runs the service `S` and keeps everyone it serves in a [`Registry`], so that joining and leaving pass
+/// through the lock `L` whatever the service does.
+#[derive(Debug)]
+pub struct Registered<L, S> {
+    registry: Arc<Registry<L>>,
+    service: S,
+}
+
+impl<L: Lock<Value = Clients>, S: Service> Registered<L, S> {
+    /// `service` with its clients in `registry`.
+    pub fn new(registry: Arc<Registry<L>>, service: S) -> Self {
+        Self { registry, service }
+    }
+
+    /// Who is connected.
+    pub fn registry(&self) -> &Arc<Registry<L>> {
+        &self.registry
+    }
+}
+
+impl<L, S> Service for Registered<L, S>
+where
+    L: Lock<Value = Clients> + 'static,
+    S: Service,
+{
+    fn open(&self, client: Client) -> Box<dyn Session> {
+        Box::new(Member {
+            _membership: self.registry.join(client.clone()),
+            session: self.service.open(client),
+        })
+    }
+}
+
+struct Member<L: Lock<Value = Clients>> {
+    _membership: Membership<L>,
+    session: Box<dyn Session>,
+}
+
+impl<L: Lock<Value = Clients>> Session for Member<L> {
+    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
+        self.session.receive(bytes, reply)
+    }
+
+    fn end(&mut self, reply: &mut Vec<u8>) {
+        self.session.end(reply);
+    }
+}

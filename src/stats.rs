@@ -1,0 +1,253 @@
+//! [`Stats`]: what happened, counted. Nothing that a server refuses, drops or cuts off goes uncounted.
+
+use serde::Serialize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use thiserror::Error;
+
+/// Why a client was not served. The text is what the client is told.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// As many are served as may be.
+    #[error("server is full: {limit} clients are being served (limit: --max-clients {limit})")]
+    Full {
+        /// The limit.
+        limit: usize,
+    },
+    /// The queue in front of the pool has no room.
+    #[error("server is busy: every worker serves a client and the queue is full (limit: --queue {limit})")]
+    QueueFull {
+        /// The limit.
+        limit: usize,
+    },
+    /// The process or the system has no descriptor left.
+    #[error("server is out of file descriptors: {0}")]
+    Descriptors(std::io::Error),
+    /// The model's poller cannot watch this descriptor.
+    #[error("{0}")]
+    Unwatchable(std::io::Error),
+    /// No thread could be started.
+    #[error("server could not start a thread for you: {0}")]
+    NoThread(std::io::Error),
+}
+
+/// Why a conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Closed {
+    /// The client ended its side, and got everything.
+    #[error("the client ended")]
+    Finished,
+    /// The session said so.
+    #[error("the service closed it")]
+    ByService,
+    /// The session panicked.
+    #[error("the session panicked")]
+    Panicked,
+    /// Nothing arrived, or nothing was taken, for the idle time-out.
+    #[error("idle for too long")]
+    Idle,
+    /// Its mailbox overflowed.
+    #[error("the client read too slowly")]
+    TooSlow,
+    /// The connection broke: reset, or unreachable.
+    #[error("the connection broke")]
+    Lost,
+    /// The server drained, and this client got everything.
+    #[error("the server drained")]
+    Drained,
+    /// The server ended before this client got everything.
+    #[error("the server was forced to end")]
+    Forced,
+}
+
+impl Closed {
+    const ALL: usize = Self::Forced as usize + 1;
+
+    /// Whether the last words need the connection read on, so that no RST overtakes them.
+    pub(crate) fn lingers(self) -> bool {
+        matches!(self, Self::ByService | Self::Panicked)
+    }
+}
+
+/// Counters of one server. From any thread.
+#[derive(Debug, Default)]
+pub struct Stats {
+    accepted: AtomicU64,
+    aborted: AtomicU64,
+    opened: AtomicU64,
+    closed: [AtomicU64; Closed::ALL],
+    full: AtomicU64,
+    queue_full: AtomicU64,
+    descriptors: AtomicU64,
+    unwatchable: AtomicU64,
+    no_thread: AtomicU64,
+    lost_messages: AtomicU64,
+    drain: [AtomicU64; 3],
+}
+
+fn add(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}
+
+impl Stats {
+    pub(crate) fn accepted(&self) {
+        add(&self.accepted, 1);
+    }
+
+    pub(crate) fn aborted(&self) {
+        add(&self.aborted, 1);
+    }
+
+    pub(crate) fn refused(&self, why: &Refusal) {
+        let counter = match why {
+            Refusal::Full { .. } => &self.full,
+            Refusal::QueueFull { .. } => &self.queue_full,
+            Refusal::Descriptors(_) => &self.descriptors,
+            Refusal::Unwatchable(_) => &self.unwatchable,
+            Refusal::NoThread(_) => &self.no_thread,
+        };
+        add(counter, 1);
+    }
+
+    pub(crate) fn opened(&self) {
+        add(&self.opened, 1);
+    }
+
+    pub(crate) fn closed(&self, why: Closed, lost_messages: u64) {
+        add(&self.lost_messages, lost_messages);
+        // Last, and released: who sees this client closed sees what it lost, too.
+        self.closed[why as usize].fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn drained(&self, report: DrainReport) {
+        for (counter, n) in
+            self.drain
+                .iter()
+                .zip([report.idle, report.busy, report.forced])
+        {
+            counter.store(n, Ordering::Relaxed);
+        }
+    }
+
+    /// The counters now. Each is exact; together they are not one moment.
+    pub fn snapshot(&self) -> Snapshot {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let why = |why: Closed| self.closed[why as usize].load(Ordering::Acquire);
+        let closed: u64 = self.closed.iter().map(|c| c.load(Ordering::Acquire)).sum();
+        let opened = of(&self.opened);
+        Snapshot {
+            accepted: of(&self.accepted),
+            aborted: of(&self.aborted),
+            opened,
+            open: opened.saturating_sub(closed),
+            refused_full: of(&self.full),
+            refused_queue_full: of(&self.queue_full),
+            refused_descriptors: of(&self.descriptors),
+            refused_unwatchable: of(&self.unwatchable),
+            refused_no_thread: of(&self.no_thread),
+            finished: why(Closed::Finished),
+            by_service: why(Closed::ByService),
+            panicked: why(Closed::Panicked),
+            idle: why(Closed::Idle),
+            too_slow: why(Closed::TooSlow),
+            lost: why(Closed::Lost),
+            drained: why(Closed::Drained),
+            forced: why(Closed::Forced),
+            lost_messages: of(&self.lost_messages),
+            drain: DrainReport {
+                idle: of(&self.drain[0]),
+                busy: of(&self.drain[1]),
+                forced: of(&self.drain[2]),
+            },
+        }
+    }
+}
+
+/// What a drain met: counted in clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DrainReport {
+    /// Had nothing unanswered and nothing unsent: closed at once.
+    pub idle: u64,
+    /// Were given time.
+    pub busy: u64,
+    /// Did not finish in that time, and were cut off.
+    pub forced: u64,
+}
+
+/// [`Stats`] at one look. Every number counts clients, except `lost_messages`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Snapshot {
+    /// Connections that accept returned.
+    pub accepted: u64,
+    /// Connections that broke before accept returned them.
+    pub aborted: u64,
+    /// Clients whose service began.
+    pub opened: u64,
+    /// Clients being served now.
+    pub open: u64,
+    /// Refused: the server was full.
+    pub refused_full: u64,
+    /// Refused: the pool's queue was full.
+    pub refused_queue_full: u64,
+    /// Refused: no descriptor was left.
+    pub refused_descriptors: u64,
+    /// Refused: the poller could not watch the descriptor.
+    pub refused_unwatchable: u64,
+    /// Refused: no thread could be started.
+    pub refused_no_thread: u64,
+    /// Closed: the client ended.
+    pub finished: u64,
+    /// Closed: the session said so.
+    pub by_service: u64,
+    /// Closed: the session panicked.
+    pub panicked: u64,
+    /// Closed: idle for too long.
+    pub idle: u64,
+    /// Closed: the client read too slowly.
+    pub too_slow: u64,
+    /// Closed: the connection broke.
+    pub lost: u64,
+    /// Closed: by a drain, with everything answered.
+    pub drained: u64,
+    /// Closed: by force.
+    pub forced: u64,
+    /// Messages that were posted to a client and never reached it in full.
+    pub lost_messages: u64,
+    /// The drain, once there was one.
+    pub drain: DrainReport,
+}
+
+impl Snapshot {
+    /// All clients that were refused, for whatever reason.
+    pub fn refused(&self) -> u64 {
+        self.refused_full
+            + self.refused_queue_full
+            + self.refused_descriptors
+            + self.refused_unwatchable
+            + self.refused_no_thread
+    }
+}
+
+impl DrainReport {
+    pub(crate) fn log_begin(&self, patience: std::time::Duration) {
+        tracing::info!(
+            idle = self.idle,
+            busy = self.busy,
+            ?patience,
+            "draining: idle clients are closed, busy ones may finish"
+        );
+    }
+
+    pub(crate) fn log_force(&self) {
+        tracing::warn!(forced = self.forced, "cutting off the clients that are left");
+    }
+
+    pub(crate) fn log(&self) {
+        tracing::info!(
+            idle = self.idle,
+            busy = self.busy,
+            forced = self.forced,
+            "drained"
+        );
+    }
+}
