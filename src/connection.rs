@@ -11,7 +11,7 @@
 //! still to be sent can only get less.
 
 use crate::client::Client;
-use crate::mailbox::Flushed;
+use crate::mailbox::{Flushed, Stay};
 use crate::service::{Flow, Service, Session};
 use crate::stats::Closed;
 use std::any::Any;
@@ -30,16 +30,19 @@ pub(crate) struct Connection {
     client: Client,
     session: Option<Box<dyn Session>>,
     stage: Stage,
+    stay: Stay,
     blocked: bool,
 }
 
 impl Connection {
-    /// Opens a session for `client`. When that panics, the connection begins as `Leaving`.
-    pub(crate) fn open(service: &dyn Service, client: Client) -> Self {
+    /// Opens a session for `client`. When that panics, the connection begins as `Leaving`. `stay` is for its
+    /// answers: whether their sender can stay for others' posts, too.
+    pub(crate) fn open(service: &dyn Service, client: Client, stay: Stay) -> Self {
         let mut connection = Self {
             client: client.clone(),
             session: None,
             stage: Stage::Talking,
+            stay,
             blocked: false,
         };
         connection.session = connection.contain(|_| service.open(client));
@@ -123,7 +126,7 @@ impl Connection {
 
     fn answer(&mut self, reply: &[u8], send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) {
         if !reply.is_empty() {
-            let outcome = self.client.mailbox().reply(reply, send);
+            let outcome = self.client.mailbox().reply(reply, self.stay, send);
             self.flushed(outcome);
         }
     }

@@ -4,12 +4,12 @@
 //! senders can never mix their bytes and no message is left lying:
 //!
 //! ```text
-//!            post, and the poster gets the duty           flush
-//!    Idle ------------------------------------> Posted ----------> Taken
-//!     ^  ^                                                         |  |  |
-//!     |  +------------- everything was sent ----------------------+  |  | the socket is full
-//!     |                                                              |  v
-//!     +--- (posted meanwhile: the same sender goes on) <------------+  Blocked --- flush ---> Taken
+//!                 post; the duty is the poster's               flush
+//!           Idle -------------------------------> Posted -----------------> Taken <---- flush ---- Blocked
+//!           |  ^                                                             ^ | |                    ^
+//!     reply |  | sent, nobody posted                                         | | +- the socket is full +
+//!           v  |                            a post came: go on with it       | |
+//!         Replying ----------------------------------------------------------+ +--> Idle: all was sent
 //! ```
 //!
 //! * A post into an `Idle` mailbox makes the poster responsible: it must [`ring`](Mailbox::ring) the
@@ -17,6 +17,9 @@
 //!   given and only appends: whoever flushes, flushes for all of them in one call.
 //! * The sender works on a batch that it took out, *without* the mailbox's lock. No poster ever waits
 //!   for a system call.
+//! * A reply into an `Idle` mailbox, the way of every echo, is sent straight from its buffer: two atomic
+//!   steps, no lock, no copy. These two steps (`Idle` to `Replying` and back) are the only ones
+//!   that are taken without the lock.
 //! * After a full socket the duty is `Blocked`: it belongs to whoever watches for writability.
 //!
 //! Lock order: registry, then mailbox; never two mailboxes.
@@ -26,6 +29,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Gets the bytes of a mailbox to their client. Each model has its own: a blocking model writes at once,
 /// a reactor notes the client for the end of its turn.
@@ -66,17 +70,48 @@ pub enum Flushed {
 pub struct Mailbox {
     limit: usize,
     outlet: Box<dyn Outlet>,
+    duty: AtomicDuty,
     state: Mutex<State>,
     /// The duty was given back while [`State::owner_waits`].
     freed: Condvar,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 enum Duty {
+    /// The queue is empty and nobody sends.
     Idle,
+    /// The owner sends a reply, and the queue is empty.
+    Replying,
+    /// Somebody is about to flush.
     Posted,
+    /// Somebody sends.
     Taken,
+    /// The socket is full.
     Blocked,
+    /// Overflowed, broken or closed: nothing is sent any more.
+    CutOff,
+}
+
+/// Who has to send. Leaving [`Duty::Idle`] is a step that two may try at once; every other step is
+/// taken by whoever holds the lock, but for the one from [`Duty::Replying`] back to idle.
+struct AtomicDuty(AtomicU8);
+
+impl AtomicDuty {
+    fn is(&self, duty: Duty) -> bool {
+        self.0.load(Ordering::Acquire) == duty as u8
+    }
+
+    fn set(&self, duty: Duty) {
+        self.0.store(duty as u8, Ordering::Release);
+    }
+
+    /// Acquire: what the last sender did is seen. Release: what was queued before is seen by the next.
+    fn step(&self, from: Duty, to: Duty) -> bool {
+        self.0
+            .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,10 +127,9 @@ struct State {
     sent_of_first: usize,
     /// An emptied queue, kept so that the next batch need not allocate.
     spare: VecDeque<Message>,
-    /// Bytes not sent yet, those of a batch that is being sent included.
+    /// Bytes not sent yet, those of a batch that is being sent included. A reply counts once it waits.
     bytes: usize,
     lost: u64,
-    duty: Duty,
     fate: Fate,
     owner_waits: bool,
 }
@@ -103,8 +137,18 @@ struct State {
 /// Slices handed to the kernel in one call.
 const SLICES: usize = 64;
 
-/// Batches one flush sends at most while others keep posting, so that a poster is not kept for ever.
-const ROUNDS: usize = 16;
+/// For how long a sender goes on while others keep posting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stay {
+    /// A few batches; then the rest is left as if the socket were full, for whoever watches it. A poster is
+    /// not to be kept by a busy room, nor a reactor by one client.
+    AWhile,
+    /// Until nothing is left: the thread that owns the client has nothing better to do.
+    ToTheEnd,
+}
+
+/// Batches of [`Stay::AWhile`].
+const A_WHILE: usize = 16;
 
 impl Mailbox {
     /// An empty mailbox for at most `limit` bytes. One message is always taken by an empty mailbox, however
@@ -113,13 +157,13 @@ impl Mailbox {
         Self {
             limit,
             outlet,
+            duty: AtomicDuty(AtomicU8::new(Duty::Idle as u8)),
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 sent_of_first: 0,
                 spare: VecDeque::new(),
                 bytes: 0,
                 lost: 0,
-                duty: Duty::Idle,
                 fate: Fate::Open,
                 owner_waits: false,
             }),
@@ -149,11 +193,18 @@ impl Mailbox {
             return Posted::Overflowed;
         }
         state.push(message.clone());
-        if state.duty == Duty::Idle {
-            state.duty = Duty::Posted;
-            Posted::Ring
-        } else {
-            Posted::Queued
+        // Nobody but an owner who replies can change the duty while we hold the lock, and it only goes to and
+        // fro between these two.
+        loop {
+            if self.duty.step(Duty::Idle, Duty::Posted) {
+                return Posted::Ring;
+            }
+            if self.duty.step(Duty::Replying, Duty::Taken) {
+                return Posted::Queued;
+            }
+            if !self.duty.is(Duty::Idle) && !self.duty.is(Duty::Replying) {
+                return Posted::Queued;
+            }
         }
     }
 
@@ -172,7 +223,8 @@ impl Mailbox {
         self.state.lock().fate == Fate::Overflowed
     }
 
-    /// Sends what waits through `send`, which says how many bytes it took. Without the mailbox's lock.
+    /// Sends what waits through `send`, which says how many bytes it took. Without the mailbox's lock. From
+    /// any thread, with a `send` that does not block.
     ///
     /// # Errors
     /// What `send` fails with, `WouldBlock` apart; the mailbox is then closed.
@@ -180,27 +232,20 @@ impl Mailbox {
         &self,
         send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<Flushed> {
-        let mut state = self.state.lock();
-        if state.duty == Duty::Taken {
-            return Ok(Flushed::Elsewhere);
-        }
-        state.duty = Duty::Taken;
-        self.send_all(state, send)
+        self.take_duty(self.state.lock(), Stay::AWhile, send)
     }
 
     /// Like [`flush`](Self::flush), but does nothing unless the last sender found the socket full.
     pub(crate) fn flush_if_blocked(
         &self,
+        stay: Stay,
         send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<Flushed> {
-        let mut state = self.state.lock();
-        match state.duty {
-            Duty::Blocked => {}
-            Duty::Idle => return Ok(Flushed::Empty),
-            Duty::Posted | Duty::Taken => return Ok(Flushed::Elsewhere),
+        if self.duty.is(Duty::Blocked) {
+            self.take_duty(self.state.lock(), stay, send)
+        } else {
+            Ok(Flushed::Elsewhere)
         }
-        state.duty = Duty::Taken;
-        self.send_all(state, send)
     }
 
     /// Like [`flush`](Self::flush), but waits for another sender to finish first. Only for the thread that
@@ -209,9 +254,7 @@ impl Mailbox {
         &self,
         send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<Flushed> {
-        let mut state = self.lock_when_free();
-        state.duty = Duty::Taken;
-        self.send_all(state, send)
+        self.take_duty(self.lock_when_free(), Stay::ToTheEnd, send)
     }
 
     /// Sends the client's own answer. It is not subject to the limit: whoever drives the client does not read
@@ -222,41 +265,41 @@ impl Mailbox {
     pub(crate) fn reply(
         &self,
         answer: &[u8],
+        stay: Stay,
         mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<Flushed> {
-        let mut state = self.state.lock();
-        if state.fate != Fate::Open {
-            return Ok(Flushed::CutOff);
-        }
-        if state.duty != Duty::Idle {
-            state.push(Message::from(answer));
-            if state.duty == Duty::Taken {
-                return Ok(Flushed::Elsewhere);
+        if !self.duty.step(Duty::Idle, Duty::Replying) {
+            let mut state = self.state.lock();
+            if state.fate != Fate::Open {
+                return Ok(Flushed::CutOff);
             }
-            state.duty = Duty::Taken;
-            return self.send_all(state, send);
+            state.push(Message::from(answer));
+            // A poster had the duty and may have given it back: then it is ours.
+            self.duty.step(Duty::Idle, Duty::Posted);
+            return self.take_duty(state, stay, send);
         }
-        state.duty = Duty::Taken;
-        state.bytes += answer.len();
-        drop(state);
         let outcome = send(&[IoSlice::new(answer)]);
+        if matches!(outcome, Ok(sent) if sent == answer.len())
+            && self.duty.step(Duty::Replying, Duty::Idle)
+        {
+            return Ok(Flushed::Empty);
+        }
         let mut state = self.state.lock();
+        // Whether or not somebody posted meanwhile, from here on we send as everybody does.
+        self.duty.set(Duty::Taken);
         match outcome {
-            Ok(sent) if sent == answer.len() => state.bytes -= sent,
             Ok(sent) => {
-                state.bytes -= sent;
-                state.queue.push_front(Message::from(&answer[sent..]));
+                if sent < answer.len() {
+                    state.push_first(Message::from(&answer[sent..]));
+                }
+                self.send_all(state, stay, send)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                state.queue.push_front(Message::from(answer));
-                return Ok(self.give_back(state, Duty::Blocked, Flushed::Blocked));
+                state.push_first(Message::from(answer));
+                Ok(self.give_back(state, Duty::Blocked, Flushed::Blocked))
             }
-            Err(error) => return Err(self.break_off(state, error)),
+            Err(error) => Err(self.break_off(state, error)),
         }
-        if state.queue.is_empty() && state.fate == Fate::Open {
-            return Ok(self.give_back(state, Duty::Idle, Flushed::Empty));
-        }
-        self.send_all(state, send)
     }
 
     /// No more posts are taken, and what waits is dropped. Returns how many messages this client never
@@ -265,6 +308,7 @@ impl Mailbox {
     pub(crate) fn close(&self) -> u64 {
         let mut state = self.lock_when_free();
         state.fate = Fate::Closed;
+        self.duty.set(Duty::CutOff);
         let dropped = std::mem::take(&mut state.queue);
         state.bytes = 0;
         state.sent_of_first = 0;
@@ -274,22 +318,47 @@ impl Mailbox {
     fn lock_when_free(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock();
         state.owner_waits = true;
-        while state.duty == Duty::Taken {
+        while self.duty.is(Duty::Taken) {
             self.freed.wait(&mut state);
         }
         state.owner_waits = false;
         state
     }
 
+    /// Sends, if it is on anybody to send and nobody does.
+    fn take_duty(
+        &self,
+        state: MutexGuard<'_, State>,
+        stay: Stay,
+        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Flushed> {
+        if state.fate != Fate::Open {
+            // Even while somebody sends: it may be a send that blocks, and it must hear of it.
+            return Ok(Flushed::CutOff);
+        }
+        if self.duty.is(Duty::Posted) || self.duty.is(Duty::Blocked) {
+            self.duty.set(Duty::Taken);
+            return self.send_all(state, stay, send);
+        }
+        Ok(if self.duty.is(Duty::Idle) {
+            Flushed::Empty
+        } else {
+            Flushed::Elsewhere
+        })
+    }
+
     /// The duty is `Taken` and ours.
     fn send_all(
         &self,
         mut state: MutexGuard<'_, State>,
+        stay: Stay,
         mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<Flushed> {
-        for _ in 0..ROUNDS {
+        let mut batches = 0;
+        while stay == Stay::ToTheEnd || batches < A_WHILE {
+            batches += 1;
             if state.fate != Fate::Open {
-                return Ok(self.give_back(state, Duty::Idle, Flushed::CutOff));
+                return Ok(self.give_back(state, Duty::CutOff, Flushed::CutOff));
             }
             if state.queue.is_empty() {
                 return Ok(self.give_back(state, Duty::Idle, Flushed::Empty));
@@ -310,17 +379,12 @@ impl Mailbox {
                 Err(error) => return Err(self.break_off(state, error)),
             }
         }
-        // Others post as fast as we send. Leave it to the watcher, which finds the socket writable at once.
+        // Others post as fast as we send. Whoever watches the socket finds it writable at once.
         Ok(self.give_back(state, Duty::Blocked, Flushed::Blocked))
     }
 
-    fn give_back(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        duty: Duty,
-        flushed: Flushed,
-    ) -> Flushed {
-        state.duty = duty;
+    fn give_back(&self, state: MutexGuard<'_, State>, duty: Duty, flushed: Flushed) -> Flushed {
+        self.duty.set(duty);
         if state.owner_waits {
             self.freed.notify_one();
         }
@@ -334,7 +398,7 @@ impl Mailbox {
             state.queue.clear();
             state.bytes = 0;
         }
-        self.give_back(state, Duty::Idle, Flushed::CutOff);
+        self.give_back(state, Duty::CutOff, Flushed::CutOff);
         error
     }
 }
@@ -343,6 +407,11 @@ impl State {
     fn push(&mut self, message: Message) {
         self.bytes += message.len();
         self.queue.push_back(message);
+    }
+
+    fn push_first(&mut self, message: Message) {
+        self.bytes += message.len();
+        self.queue.push_front(message);
     }
 
     /// What a batch could not send goes before what was posted meanwhile.

@@ -197,7 +197,11 @@ mod tests {
         registry.broadcast(&Message::from("more"));
         registry.broadcast(&Message::from("even more"));
         assert!(mailbox.overflowed());
-        assert_eq!(rings.load(Ordering::Relaxed), 2, "once to send, once to hang up");
+        assert_eq!(
+            rings.load(Ordering::Relaxed),
+            2,
+            "once to send, once to hang up"
+        );
         assert_eq!(mailbox.close(), 3, "none of them arrived");
     }
 }

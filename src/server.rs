@@ -152,7 +152,9 @@ impl Server {
             return wrong("mailbox is 0 bytes: at least 1 byte must fit");
         }
         if limits.idle_timeout == Some(Duration::ZERO) {
-            return wrong("idle_timeout is 0: every client would be closed at once; leave it out for none");
+            return wrong(
+                "idle_timeout is 0: every client would be closed at once; leave it out for none",
+            );
         }
         Ok(())
     }

@@ -14,7 +14,9 @@ pub enum Refusal {
         limit: usize,
     },
     /// The queue in front of the pool has no room.
-    #[error("server is busy: every worker serves a client and the queue is full (limit: --queue {limit})")]
+    #[error(
+        "server is busy: every worker serves a client and the queue is full (limit: --queue {limit})"
+    )]
     QueueFull {
         /// The limit.
         limit: usize,
@@ -120,10 +122,10 @@ impl Stats {
     }
 
     pub(crate) fn drained(&self, report: DrainReport) {
-        for (counter, n) in
-            self.drain
-                .iter()
-                .zip([report.idle, report.busy, report.forced])
+        for (counter, n) in self
+            .drain
+            .iter()
+            .zip([report.idle, report.busy, report.forced])
         {
             counter.store(n, Ordering::Relaxed);
         }
@@ -239,7 +241,10 @@ impl DrainReport {
     }
 
     pub(crate) fn log_force(&self) {
-        tracing::warn!(forced = self.forced, "cutting off the clients that are left");
+        tracing::warn!(
+            forced = self.forced,
+            "cutting off the clients that are left"
+        );
     }
 
     pub(crate) fn log(&self) {

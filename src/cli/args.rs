@@ -69,8 +69,10 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "SIGINT or SIGTERM drains: no new clients, idle ones are closed at once, busy ones get \
-    the time of --drain. A second signal cuts everybody off.")]
+#[command(
+    after_help = "SIGINT or SIGTERM drains: no new clients, idle ones are closed at once, busy ones get \
+    the time of --drain. A second signal cuts everybody off."
+)]
 pub(crate) struct Serve {
     /// What to serve
     pub(crate) service: ServiceName,

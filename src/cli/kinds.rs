@@ -18,7 +18,10 @@ fn print(kinds: &[About], json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     for about in kinds {
-        output::line(&format!("{:<11} {}; {}", about.name, about.cost, about.starvation))?;
+        output::line(&format!(
+            "{:<11} {}; {}",
+            about.name, about.cost, about.starvation
+        ))?;
     }
     Ok(())
 }

@@ -252,7 +252,11 @@ impl SignalWatch {
             .name("gh-signals".into())
             .spawn(move || {
                 for signal in signals.forever() {
-                    let signal = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+                    let signal = if signal == SIGINT {
+                        "SIGINT"
+                    } else {
+                        "SIGTERM"
+                    };
                     if switch.is_draining() {
                         tracing::warn!(signal, "second signal: cutting everybody off");
                         switch.force();

@@ -253,7 +253,12 @@ mod tests {
     fn only_a_broken_listener_ends_accepting() {
         let of = |errno: Errno| Trouble::of(&errno.into());
         assert_eq!(of(Errno::AGAIN), Trouble::Nobody);
-        for theirs in [Errno::CONNABORTED, Errno::PROTO, Errno::PERM, Errno::NETDOWN] {
+        for theirs in [
+            Errno::CONNABORTED,
+            Errno::PROTO,
+            Errno::PERM,
+            Errno::NETDOWN,
+        ] {
             assert_eq!(of(theirs), Trouble::TheirsAlone, "{theirs}");
         }
         for ours in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {

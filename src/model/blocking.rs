@@ -5,10 +5,12 @@ use super::warden::{Doing, Place, Seat, Warden};
 use super::{Buffers, Context};
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
+use crate::mailbox::Stay;
 use crate::net::Listener;
 use crate::net::socket::{self, Wait};
 use crate::stats::{Closed, Refusal};
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::{self, Builder, Scope};
 
@@ -75,17 +77,17 @@ impl House<'_> {
     }
 
     fn converse(&self, seat: &Seat, buffers: &mut Buffers) -> Closed {
-        let stream = &*seat.stream;
+        let stream = seat.stream.as_fd();
         let Buffers { input, reply } = buffers;
         let send = |slices: &[io::IoSlice<'_>]| socket::send(stream, slices, Wait::Block);
         if let Some(patience) = self.context.limits.idle_timeout
-            && let Err(error) = socket::set_patience(stream, Some(patience))
+            && let Err(error) = socket::set_patience(&seat.stream, Some(patience))
         {
             tracing::error!(client = %seat.id, %error, "no idle time-out for this client");
         }
         seat.now(Doing::Listening);
         let client = Client::new(seat.id, seat.addr, Arc::clone(&seat.mailbox));
-        let mut connection = Connection::open(self.context.service, client);
+        let mut connection = Connection::open(self.context.service, client, Stay::ToTheEnd);
 
         while connection.stage() == Stage::Talking {
             match socket::receive(stream, input, Wait::Block) {
@@ -98,7 +100,8 @@ impl House<'_> {
                     connection.receive(&input[..received], reply, send);
                     // A client that does not read is not read from: its own posts may lie in its mailbox.
                     if connection.stage() == Stage::Talking {
-                        connection.flushed(seat.mailbox.flush_if_blocked(send));
+                        let flushed = seat.mailbox.flush_if_blocked(Stay::ToTheEnd, send);
+                        connection.flushed(flushed);
                     }
                     seat.now(Doing::Listening);
                 }

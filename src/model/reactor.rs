@@ -91,16 +91,25 @@ impl<'a, P: Poller> Reactor<'a, P> {
         loop {
             let timeout = self.timeout();
             let asleep = self.rings.fall_asleep();
-            let waited = self
-                .poller
-                .wait(&mut events, if asleep { timeout } else { Some(Duration::ZERO) });
+            let waited = self.poller.wait(
+                &mut events,
+                if asleep {
+                    timeout
+                } else {
+                    Some(Duration::ZERO)
+                },
+            );
             self.rings.wake_up();
             waited?;
             for event in &events {
                 match *event {
-                    Event { token: LISTENER, .. } => self.accept()?,
+                    Event {
+                        token: LISTENER, ..
+                    } => self.accept()?,
                     Event { token: WAKER, .. } => self.rings.clear(),
-                    Event { token: SHUTDOWN, .. } => self.shut_down()?,
+                    Event {
+                        token: SHUTDOWN, ..
+                    } => self.shut_down()?,
                     event => self.serve(event),
                 }
             }
@@ -217,7 +226,8 @@ impl<'a, P: Poller> Reactor<'a, P> {
         {
             if why.lingers() && !self.forced {
                 let until = occupant.linger();
-                self.timers.set(until, key, occupant.connection.client().id());
+                self.timers
+                    .set(until, key, occupant.connection.client().id());
             } else {
                 occupant.connection.finish();
             }

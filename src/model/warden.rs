@@ -18,7 +18,7 @@
 use super::Context;
 use super::acceptor::Newcomer;
 use crate::client::ClientId;
-use crate::mailbox::{Flushed, Mailbox, Outlet};
+use crate::mailbox::{Flushed, Mailbox, Outlet, Stay};
 use crate::net::socket::{self, Wait};
 use crate::poller::{Waker, timespec};
 use crate::stats::DrainReport;
@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -293,7 +293,8 @@ impl Table {
 impl Stalled {
     /// Sends on; `true` while the socket is full again.
     fn flush(&self) -> bool {
-        match self.mailbox.flush_if_blocked(|slices| socket::send(&self.stream, slices, Wait::Never)) {
+        let send = |slices: &[IoSlice<'_>]| socket::send(self.stream.as_fd(), slices, Wait::Never);
+        match self.mailbox.flush_if_blocked(Stay::AWhile, send) {
             Ok(Flushed::Blocked) => true,
             Ok(Flushed::Empty | Flushed::Elsewhere) => false,
             Ok(Flushed::CutOff) | Err(_) => {
@@ -312,7 +313,7 @@ struct Direct {
 
 impl Outlet for Direct {
     fn ring(&self, mailbox: &Arc<Mailbox>) {
-        match mailbox.flush(|slices| socket::send(&self.stream, slices, Wait::Never)) {
+        match mailbox.flush(|slices| socket::send(self.stream.as_fd(), slices, Wait::Never)) {
             Ok(Flushed::Empty | Flushed::Elsewhere) => {}
             Ok(Flushed::Blocked) => self.warden.watch(Stalled {
                 stream: Arc::clone(&self.stream),

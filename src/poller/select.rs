@@ -95,7 +95,11 @@ impl Poller for Select {
     fn delete(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
         let fd = fd.as_raw_fd();
         let was = self.slot(fd)?.take();
-        self.set(fd, Interest::NONE, was.map_or(Interest::NONE, |(_, was)| was));
+        self.set(
+            fd,
+            Interest::NONE,
+            was.map_or(Interest::NONE, |(_, was)| was),
+        );
         while self.watched.last().is_some_and(Option::is_none) {
             self.watched.pop();
         }

@@ -72,5 +72,8 @@ fn last_words(received: &[u8], line: &[u8]) -> String {
     if received.is_empty() || line.starts_with(received) {
         return String::new();
     }
-    format!("; it said: {}", String::from_utf8_lossy(received).trim_end())
+    format!(
+        "; it said: {}",
+        String::from_utf8_lossy(received).trim_end()
+    )
 }

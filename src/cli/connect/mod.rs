@@ -15,8 +15,7 @@ pub(crate) fn run(connect: Connect) -> anyhow::Result<()> {
 }
 
 fn open(addr: &str) -> anyhow::Result<TcpStream> {
-    let stream =
-        TcpStream::connect(addr).with_context(|| format!("cannot connect to {addr}"))?;
+    let stream = TcpStream::connect(addr).with_context(|| format!("cannot connect to {addr}"))?;
     // What is typed goes out at once.
     stream.set_nodelay(true)?;
     Ok(stream)

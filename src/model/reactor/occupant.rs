@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
+use crate::mailbox::Stay;
 use crate::model::Buffers;
 use crate::net::socket::{self, LINGER, Wait};
 use crate::poller::Interest;
@@ -10,6 +11,7 @@ use crate::stats::Closed;
 use crate::sync::OwnedPermit;
 use std::io;
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 pub(super) struct Occupant {
@@ -34,7 +36,7 @@ impl Occupant {
     ) -> Self {
         Self {
             _permit: permit,
-            connection: Connection::open(service, client),
+            connection: Connection::open(service, client, Stay::AWhile),
             stream,
             watched: Interest::READ,
             lingers_until: None,
@@ -44,7 +46,7 @@ impl Occupant {
 
     /// Reads once, and answers. `ended` is what the end of input means at present.
     pub(super) fn receive(&mut self, buffers: &mut Buffers, ended: Closed) {
-        let received = socket::receive(&self.stream, &mut buffers.input, Wait::Never);
+        let received = socket::receive(self.stream.as_fd(), &mut buffers.input, Wait::Never);
         if self.lingers_until.is_some() {
             match received {
                 Ok(0) => self.connection.finish(),
@@ -57,12 +59,11 @@ impl Occupant {
         match received {
             Ok(0) => self.end(buffers, ended),
             Ok(received) => {
-                let stream = &self.stream;
-                self.connection.receive(
-                    &buffers.input[..received],
-                    &mut buffers.reply,
-                    |slices| socket::send(stream, slices, Wait::Never),
-                );
+                let stream = self.stream.as_fd();
+                self.connection
+                    .receive(&buffers.input[..received], &mut buffers.reply, |slices| {
+                        socket::send(stream, slices, Wait::Never)
+                    });
                 // Its own posts, or others', may wait for the end of the turn; what the session said last
                 // must not be cut off by them.
                 if self.connection.stage() != Stage::Talking {
@@ -79,7 +80,7 @@ impl Occupant {
 
     /// Input is over.
     pub(super) fn end(&mut self, buffers: &mut Buffers, why: Closed) {
-        let stream = &self.stream;
+        let stream = self.stream.as_fd();
         self.connection.end(why, &mut buffers.reply, |slices| {
             socket::send(stream, slices, Wait::Never)
         });
@@ -91,7 +92,7 @@ impl Occupant {
         if let Stage::Gone(_) = self.connection.stage() {
             return;
         }
-        let stream = &self.stream;
+        let stream = self.stream.as_fd();
         let outcome = self
             .connection
             .client()
