@@ -33,5 +33,5 @@ impl Default for Limits {
 
 impl Limits {
     /// The longest time-out or drain that is taken: a year.
-    pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    pub const LONGEST: Duration = Duration::from_hours(365 * 24);
 }

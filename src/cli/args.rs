@@ -103,7 +103,7 @@ pub(crate) struct Serve {
     /// Connections that the kernel holds ready before they are accepted
     #[arg(long, default_value_t = 4096, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) backlog: u16,
-    /// Send small answers at once (TCP_NODELAY)
+    /// Send small answers at once (`TCP_NODELAY`)
     #[arg(long, default_value = "on", value_name = "on|off")]
     pub(crate) nodelay: Switch,
     /// Close a client that is silent for so long, like 30s [default: never]

@@ -26,7 +26,7 @@ impl std::error::Error for WrongUse {}
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::Serve(serve) => serve::run(serve, args.verbosity),
+        Command::Serve(serve) => serve::run(&serve, args.verbosity),
         Command::Connect(connect) => connect::run(connect),
         Command::Models { json } => kinds::models(json),
         Command::Syncs { json } => kinds::syncs(json),

@@ -28,22 +28,22 @@ const LARGEST_LINE: ByteSize = ByteSize::mib(64);
 const SHORTEST_IDLE: Duration = Duration::from_millis(1);
 const DEFAULT_MAX_LINE: ByteSize = ByteSize::kib(4);
 
-pub(crate) fn run(args: Serve, verbosity: Verbosity) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Serve, verbosity: Verbosity) -> anyhow::Result<()> {
     let descriptors = raise_descriptor_limit();
-    check(&args, descriptors)?;
+    check(args, descriptors)?;
     let log = output::start_log(verbosity.level());
     let outcome = serve(args);
     log.end();
     outcome
 }
 
-fn serve(args: Serve) -> anyhow::Result<()> {
+fn serve(args: &Serve) -> anyhow::Result<()> {
     let (model, sync) = (args.model.0, args.sync.0);
     let service_name = match args.service {
         ServiceName::Echo => "echo",
         ServiceName::Chat => "chat",
     };
-    let server = server(&args);
+    let server = server(args);
     // Before clients can come: whoever reads our first line may send a signal at once.
     let signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
     let handle = server.start()?;

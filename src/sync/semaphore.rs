@@ -81,7 +81,8 @@ impl Semaphore {
 
     /// Takes `n` permits if they are there and nobody waits for any. Never blocks, never overtakes.
     pub fn try_acquire(&self, n: usize) -> Option<Permit<'_>> {
-        self.try_take(n).then_some(Permit { semaphore: self, n })
+        // Made only when taken: a permit that is made and dropped gives back what it never took.
+        self.try_take(n).then(|| Permit { semaphore: self, n })
     }
 
     /// [`try_acquire`](Self::try_acquire), with a permit that owns its semaphore: it can move into a
