@@ -26,6 +26,9 @@ pub(crate) enum Stage {
     Gone(Closed),
 }
 
+/// What a reply buffer keeps between calls: one enormous answer is not to stay for ever.
+const LARGEST_SCRATCH: usize = 64 * 1024;
+
 pub(crate) struct Connection {
     client: Client,
     session: Option<Box<dyn Session>>,
@@ -70,6 +73,7 @@ impl Connection {
         send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) {
         reply.clear();
+        reply.shrink_to(LARGEST_SCRATCH);
         let flow = self.contain(|session| session.as_mut().map(|s| s.receive(bytes, reply)));
         if let Some(Some(Flow::Close)) = flow {
             self.leave(Closed::ByService);

@@ -79,3 +79,8 @@ pub use message::Message;
 pub use registry::{Clients, Registry};
 pub use server::{Handle, Server, StartError};
 pub use service::{Flow, Service, Session};
+
+/// The README's example, kept true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -20,16 +20,22 @@ pub enum StartError {
     #[error("{0}")]
     Options(String),
     /// The address could not be listened on.
-    #[error("cannot listen on {addr}: {source}")]
+    #[error("cannot listen on {addr}: {reason}")]
     Listen {
         /// The address as it was given.
         addr: String,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The system gave no thread or descriptor to start with.
     #[error("cannot start: {0}")]
-    Resources(#[from] io::Error),
+    Resources(io::Error),
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::Resources(error)
+    }
 }
 
 /// A server that is being configured. See the [crate's example](crate).
@@ -156,13 +162,22 @@ impl Server {
                 "idle_timeout is 0: every client would be closed at once; leave it out for none",
             );
         }
+        if limits
+            .idle_timeout
+            .is_some_and(|idle| idle > Limits::LONGEST)
+        {
+            return wrong("idle_timeout is longer than a year");
+        }
+        if limits.drain > Limits::LONGEST {
+            return wrong("drain is longer than a year");
+        }
         Ok(())
     }
 
     fn bind(&self) -> Result<Listener, StartError> {
-        let failed = |source| StartError::Listen {
+        let failed = |reason| StartError::Listen {
             addr: self.listen.clone(),
-            source,
+            reason,
         };
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for addr in self.listen.to_socket_addrs().map_err(failed)? {

@@ -97,6 +97,11 @@ fn default_permits() -> NonZeroUsize {
     NonZeroUsize::new(SemaphoreLock::<()>::DEFAULT_PERMITS).unwrap_or(NonZeroUsize::MIN)
 }
 
+/// Exactly, as error messages want it.
+fn show(size: ByteSize) -> String {
+    format!("{} bytes", size.as_u64())
+}
+
 fn bytes(size: ByteSize) -> usize {
     usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
@@ -124,12 +129,16 @@ fn check(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
     if let Some(size) = args.stack_size {
         if model != ModelKind::Thread {
             return wrong(format!(
-                "--stack-size {size} goes with --model thread only, and --model is {model}"
+                "--stack-size {} goes with --model thread only, and --model is {model}",
+                size.as_u64()
             ));
         }
         if !(SMALLEST_STACK..=LARGEST_STACK).contains(&size) {
             return wrong(format!(
-                "--stack-size {size} is outside {SMALLEST_STACK} to {LARGEST_STACK}"
+                "--stack-size {} is outside {} to {}",
+                size.as_u64(),
+                show(SMALLEST_STACK),
+                show(LARGEST_STACK)
             ));
         }
     }
@@ -164,7 +173,8 @@ fn check_sizes(args: &Serve) -> Result<(), WrongUse> {
     if args.service == ServiceName::Echo {
         return match args.max_line {
             Some(max_line) => wrong(format!(
-                "--max-line {max_line} goes with chat only: an echo has no lines"
+                "--max-line {} goes with chat only: an echo has no lines",
+                max_line.as_u64()
             )),
             None => Ok(()),
         };
@@ -172,12 +182,16 @@ fn check_sizes(args: &Serve) -> Result<(), WrongUse> {
     let max_line = args.max_line.unwrap_or(DEFAULT_MAX_LINE);
     if !(ByteSize::b(1)..=LARGEST_LINE).contains(&max_line) {
         return wrong(format!(
-            "--max-line {max_line} is outside 1 B to {LARGEST_LINE}"
+            "--max-line {} is outside 1 to {}",
+            max_line.as_u64(),
+            show(LARGEST_LINE)
         ));
     }
     if max_line.as_u64() >= mailbox.as_u64() {
         return wrong(format!(
-            "--max-line {max_line} does not fit --mailbox {mailbox}: a line and its newline could never be delivered"
+            "--max-line {} does not fit --mailbox {}: a line and its newline could never wait for a client",
+            max_line.as_u64(),
+            mailbox.as_u64()
         ));
     }
     Ok(())
