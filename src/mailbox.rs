@@ -14,7 +14,9 @@
 //!
 //! * A post into an `Idle` mailbox makes the poster responsible: it must [`ring`](Mailbox::ring) the
 //!   [`Outlet`] once it has left the registry's critical section. Every later post finds the duty
-//!   given and only appends: whoever flushes, flushes for all of them in one call.
+//!   given and only appends: whoever flushes, flushes for all of them in one call. Only when more than
+//!   half of the limit waits and nobody sends yet, a poster is made responsible, too: a client that
+//!   reads is not to be cut off because a crowd posted before the first of them came to flush.
 //! * The sender works on a batch that it took out, *without* the mailbox's lock. No poster ever waits
 //!   for a system call.
 //! * A reply into an `Idle` mailbox, the way of every echo, is sent straight from its buffer: two atomic
@@ -202,6 +204,9 @@ impl Mailbox {
             if self.duty.step(Duty::Replying, Duty::Taken) {
                 return Posted::Queued;
             }
+            if self.duty.is(Duty::Posted) && state.bytes > self.limit / 2 {
+                return Posted::Ring;
+            }
             if !self.duty.is(Duty::Idle) && !self.duty.is(Duty::Replying) {
                 return Posted::Queued;
             }
@@ -211,6 +216,11 @@ impl Mailbox {
     /// Carries out the duty that a post gave: see [`Outlet::ring`].
     pub fn ring(self: &Arc<Self>) {
         self.outlet.ring(self);
+    }
+
+    /// Whether more than half of the limit waits: it should be sent before anything else is posted.
+    pub fn is_half_full(&self) -> bool {
+        self.bytes() > self.limit / 2
     }
 
     /// Bytes that wait.
@@ -525,6 +535,19 @@ mod tests {
         assert_eq!(calls.into_inner(), 1);
         assert_eq!(mailbox.bytes(), 0);
         assert_eq!(mailbox.post(&Message::from("c")), Posted::Ring);
+    }
+
+    #[test]
+    fn a_mailbox_that_fills_up_before_anybody_sends_makes_later_posters_responsible_too() {
+        let mailbox = mailbox(10);
+        assert_eq!(mailbox.post(&Message::from("1234")), Posted::Ring);
+        assert_eq!(mailbox.post(&Message::from("5")), Posted::Queued);
+        assert_eq!(mailbox.post(&Message::from("6")), Posted::Ring);
+        assert!(mailbox.is_half_full());
+        let blocked = mailbox.flush(|_| would_block()).unwrap();
+        assert_eq!(blocked, Flushed::Blocked);
+        let waits_for_the_socket = mailbox.post(&Message::from("7"));
+        assert_eq!(waits_for_the_socket, Posted::Queued);
     }
 
     #[test]

@@ -112,6 +112,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
                     } => self.shut_down()?,
                     event => self.serve(event),
                 }
+                // What one turn reads may be more than a mailbox holds.
+                if self.rings.is_urgent() {
+                    self.flush_rung();
+                }
             }
             self.flush_rung();
             self.expire();

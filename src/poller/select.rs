@@ -34,7 +34,7 @@ impl FdSet {
     }
 }
 
-/// A [`Poller`] on select(2). See the [module](self) for its limit.
+/// A [`Poller`] on select(2). A descriptor of 1024 (`FD_SETSIZE`) or more is refused.
 pub struct Select {
     reads: FdSet,
     writes: FdSet,

@@ -1,20 +1,20 @@
 //! [`Semaphore`]: a counter of permits, taken n at a time in one step, first come first served.
-//!
-//! ```text
-//!            next              serving
-//!   tickets:  7   6   5   4      3
-//!            (new) wait wait wait  may take as soon as `available` covers it
-//! ```
-//!
-//! Every [`acquire`](Semaphore::acquire) draws a ticket and takes its permits when its ticket is served *and*
-//! enough permits are there. Nobody overtakes, so a large request is never starved by small ones; and n
-//! permits are taken in one step, so nobody holds half of what it needs while waiting for the
-//! rest. Two writers that each took N permits one by one would wait for each other for ever.
 
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 
-/// A fair counting semaphore. See the [module](self) for its discipline.
+/// A fair counting semaphore.
+///
+/// ```text
+///            next              serving
+///   tickets:  7   6   5   4      3
+///            (new) wait wait wait  may take as soon as `available` covers it
+/// ```
+///
+/// Every [`acquire`](Self::acquire) draws a ticket and takes its permits when its ticket is served *and*
+/// enough permits are there. Nobody overtakes, so a large request is never starved by small ones; and n
+/// permits are taken in one step, so nobody holds half of what it needs while waiting for the
+/// rest. Two writers that each took N permits one by one would wait for each other for ever.
 #[derive(Debug)]
 pub struct Semaphore {
     permits: usize,

@@ -18,6 +18,8 @@ pub(super) struct Rings {
 struct State {
     rung: Vec<Token>,
     asleep: bool,
+    /// Somebody's mailbox fills up.
+    urgent: bool,
 }
 
 impl Rings {
@@ -53,7 +55,14 @@ impl Rings {
     }
 
     pub(super) fn take(&self) -> Vec<Token> {
-        std::mem::take(&mut self.state.lock().rung)
+        let mut state = self.state.lock();
+        state.urgent = false;
+        std::mem::take(&mut state.rung)
+    }
+
+    /// Whether the mail should go out before anybody else is read.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.state.lock().urgent
     }
 
     /// Gives an emptied list back, so that the next need not grow from nothing.
@@ -78,10 +87,12 @@ struct Bell {
 }
 
 impl Outlet for Bell {
-    fn ring(&self, _: &Arc<Mailbox>) {
+    fn ring(&self, mailbox: &Arc<Mailbox>) {
+        let urgent = mailbox.is_half_full();
         let must_wake = {
             let mut state = self.rings.state.lock();
             state.rung.push(self.token);
+            state.urgent |= urgent;
             std::mem::replace(&mut state.asleep, false)
         };
         if must_wake {

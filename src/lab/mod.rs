@@ -1,0 +1,19 @@
+//! The lab: compares models and locks, each as a server in a process of its own, under the same load.
+//!
+//! A [`Plan`] is a list of [`Cell`]s and a number of rounds. Every round visits every cell once, in an order of
+//! its own: what changes in the machine meanwhile (heat, a neighbour, a cron job) then hits all cells alike and
+//! not the last one. What comes out is a [`Report`]: medians over the rounds with their spread, and the
+//! machine that it was measured on.
+
+mod child;
+mod cpu;
+mod machine;
+mod plan;
+mod report;
+mod run;
+
+pub use child::ServerError;
+pub use machine::Machine;
+pub use plan::{Cell, Plan, Workload};
+pub use report::{Report, Row, Sample, Setup, Spread};
+pub use run::{LabError, run};
