@@ -26,12 +26,16 @@
 //!
 //! Lock order: registry, then mailbox; never two mailboxes.
 
+mod batch;
+mod duty;
+
+use self::batch::Batch;
+use self::duty::{AtomicDuty, Duty};
 use crate::message::Message;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Gets the bytes of a mailbox to their client. Each model has its own: a blocking model writes at once,
 /// a reactor notes the client for the end of its turn.
@@ -79,44 +83,6 @@ pub struct Mailbox {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Duty {
-    /// The queue is empty and nobody sends.
-    Idle,
-    /// The owner sends a reply, and the queue is empty.
-    Replying,
-    /// Somebody is about to flush.
-    Posted,
-    /// Somebody sends.
-    Taken,
-    /// The socket is full.
-    Blocked,
-    /// Overflowed, broken or closed: nothing is sent any more.
-    CutOff,
-}
-
-/// Who has to send. Leaving [`Duty::Idle`] is a step that two may try at once; every other step is
-/// taken by whoever holds the lock, but for the one from [`Duty::Replying`] back to idle.
-struct AtomicDuty(AtomicU8);
-
-impl AtomicDuty {
-    fn is(&self, duty: Duty) -> bool {
-        self.0.load(Ordering::Acquire) == duty as u8
-    }
-
-    fn set(&self, duty: Duty) {
-        self.0.store(duty as u8, Ordering::Release);
-    }
-
-    /// Acquire: what the last sender did is seen. Release: what was queued before is seen by the next.
-    fn step(&self, from: Duty, to: Duty) -> bool {
-        self.0
-            .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Open,
     Overflowed,
@@ -135,9 +101,6 @@ struct State {
     fate: Fate,
     owner_waits: bool,
 }
-
-/// Slices handed to the kernel in one call.
-const SLICES: usize = 64;
 
 /// For how long a sender goes on while others keep posting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +122,7 @@ impl Mailbox {
         Self {
             limit,
             outlet,
-            duty: AtomicDuty(AtomicU8::new(Duty::Idle as u8)),
+            duty: AtomicDuty::new(Duty::Idle),
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 sent_of_first: 0,
@@ -221,6 +184,21 @@ impl Mailbox {
     /// Whether more than half of the limit waits: it should be sent before anything else is posted.
     pub fn is_half_full(&self) -> bool {
         self.bytes() > self.limit / 2
+    }
+
+    /// Takes out what waits, as a sender does whose client takes everything: for an [`Outlet`] that is not a
+    /// socket. Empty when another thread is sending, or the mailbox was cut off.
+    pub fn take(&self) -> Vec<u8> {
+        let mut taken = Vec::new();
+        let flushed = self.flush(|slices| {
+            let before = taken.len();
+            for slice in slices {
+                taken.extend_from_slice(slice);
+            }
+            Ok(taken.len() - before)
+        });
+        debug_assert!(flushed.is_ok(), "taking does not fail: {flushed:?}");
+        taken
     }
 
     /// Bytes that wait.
@@ -437,251 +415,5 @@ impl State {
     }
 }
 
-struct Batch {
-    messages: VecDeque<Message>,
-    sent_of_first: usize,
-}
-
-impl Batch {
-    /// Sends until nothing is left or `send` fails; says how many bytes went out.
-    fn send(
-        &mut self,
-        send: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> (usize, io::Result<()>) {
-        let mut total = 0;
-        while !self.messages.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let mut filled = 0;
-            let mut skip = self.sent_of_first;
-            for (slice, message) in slices.iter_mut().zip(&self.messages) {
-                *slice = IoSlice::new(&message.as_bytes()[skip..]);
-                skip = 0;
-                filled += 1;
-            }
-            match send(&slices[..filled]) {
-                Ok(sent) => {
-                    total += sent;
-                    self.advance(sent);
-                }
-                Err(error) => return (total, Err(error)),
-            }
-        }
-        (total, Ok(()))
-    }
-
-    fn advance(&mut self, sent: usize) {
-        self.sent_of_first += sent;
-        while let Some(first) = self.messages.front()
-            && self.sent_of_first >= first.len()
-        {
-            self.sent_of_first -= first.len();
-            self.messages.pop_front();
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::cell::RefCell;
-    use std::sync::atomic::AtomicUsize;
-
-    struct Silent;
-
-    impl Outlet for Silent {
-        fn ring(&self, _: &Arc<Mailbox>) {}
-    }
-
-    fn mailbox(limit: usize) -> Mailbox {
-        Mailbox::new(limit, Box::new(Silent))
-    }
-
-    fn would_block() -> io::Result<usize> {
-        Err(io::ErrorKind::WouldBlock.into())
-    }
-
-    /// A socket that takes `room` bytes and then is full.
-    fn socket(
-        room: usize,
-        taken: &RefCell<Vec<u8>>,
-    ) -> impl FnMut(&[IoSlice<'_>]) -> io::Result<usize> {
-        let mut room = room;
-        move |slices| {
-            if room == 0 {
-                return would_block();
-            }
-            let mut sent = 0;
-            for slice in slices {
-                let part = &slice[..slice.len().min(room)];
-                taken.borrow_mut().extend_from_slice(part);
-                room -= part.len();
-                sent += part.len();
-            }
-            Ok(sent)
-        }
-    }
-
-    #[test]
-    fn only_the_first_post_gives_the_duty_and_one_flush_sends_for_all() {
-        let mailbox = mailbox(99);
-        assert_eq!(mailbox.post(&Message::from("a")), Posted::Ring);
-        assert_eq!(mailbox.post(&Message::from("b")), Posted::Queued);
-        let calls = AtomicUsize::new(0);
-        let flushed = mailbox.flush(|slices| {
-            calls.fetch_add(1, Ordering::Relaxed);
-            Ok(slices.iter().map(|slice| slice.len()).sum())
-        });
-        assert_eq!(flushed.unwrap(), Flushed::Empty);
-        assert_eq!(calls.into_inner(), 1);
-        assert_eq!(mailbox.bytes(), 0);
-        assert_eq!(mailbox.post(&Message::from("c")), Posted::Ring);
-    }
-
-    #[test]
-    fn a_mailbox_that_fills_up_before_anybody_sends_makes_later_posters_responsible_too() {
-        let mailbox = mailbox(10);
-        assert_eq!(mailbox.post(&Message::from("1234")), Posted::Ring);
-        assert_eq!(mailbox.post(&Message::from("5")), Posted::Queued);
-        assert_eq!(mailbox.post(&Message::from("6")), Posted::Ring);
-        assert!(mailbox.is_half_full());
-        let blocked = mailbox.flush(|_| would_block()).unwrap();
-        assert_eq!(blocked, Flushed::Blocked);
-        let waits_for_the_socket = mailbox.post(&Message::from("7"));
-        assert_eq!(waits_for_the_socket, Posted::Queued);
-    }
-
-    #[test]
-    fn what_a_full_socket_left_goes_first_however_it_was_cut() {
-        for room in 0..=9 {
-            let mailbox = mailbox(99);
-            let taken = RefCell::default();
-            let _ = mailbox.post(&Message::from("abc"));
-            let _ = mailbox.post(&Message::from("def"));
-            let first = mailbox.flush(socket(room, &taken)).unwrap();
-            assert_eq!(first == Flushed::Empty, room >= 6, "{room}");
-            let _ = mailbox.post(&Message::from("ghi"));
-            assert_eq!(mailbox.flush(socket(99, &taken)).unwrap(), Flushed::Empty);
-            assert_eq!(taken.into_inner(), b"abcdefghi", "{room}");
-            assert_eq!(mailbox.bytes(), 0);
-        }
-    }
-
-    #[test]
-    fn a_reply_cut_at_every_position_stays_whole_and_before_later_posts() {
-        for room in 0..=3 {
-            let mailbox = mailbox(99);
-            let taken = RefCell::default();
-            let replied = mailbox.reply(b"abc", Stay::AWhile, socket(room, &taken));
-            assert_eq!(replied.unwrap() == Flushed::Empty, room == 3, "{room}");
-            let _ = mailbox.post(&Message::from("def"));
-            assert_eq!(mailbox.flush(socket(99, &taken)).unwrap(), Flushed::Empty);
-            assert_eq!(taken.into_inner(), b"abcdef", "{room}");
-        }
-    }
-
-    #[test]
-    fn a_post_during_a_reply_is_sent_by_who_replies() {
-        let mailbox = mailbox(99);
-        let taken = RefCell::new(Vec::new());
-        let mut first = true;
-        let replied = mailbox.reply(b"reply ", Stay::AWhile, |slices| {
-            if std::mem::take(&mut first) {
-                assert_eq!(mailbox.post(&Message::from("post")), Posted::Queued);
-            }
-            socket(99, &taken)(slices)
-        });
-        assert_eq!(replied.unwrap(), Flushed::Empty);
-        assert_eq!(taken.into_inner(), b"reply post");
-    }
-
-    #[test]
-    fn a_reply_goes_out_after_what_was_posted_before_it() {
-        let mailbox = mailbox(99);
-        let taken = RefCell::default();
-        assert_eq!(mailbox.post(&Message::from("post ")), Posted::Ring);
-        let replied = mailbox.reply(b"reply", Stay::AWhile, socket(99, &taken));
-        assert_eq!(replied.unwrap(), Flushed::Empty);
-        assert_eq!(taken.into_inner(), b"post reply");
-        // The poster comes too late, which is no harm.
-        assert_eq!(mailbox.flush(|_| would_block()).unwrap(), Flushed::Empty);
-    }
-
-    #[test]
-    fn an_overflow_is_told_to_the_next_sender_even_while_another_sends() {
-        let mailbox = mailbox(5);
-        let _ = mailbox.post(&Message::from("1234"));
-        let outcome = mailbox.flush(|_| {
-            assert_eq!(mailbox.post(&Message::from("5678")), Posted::Overflowed);
-            assert_eq!(mailbox.flush(|_| would_block()).unwrap(), Flushed::CutOff);
-            would_block()
-        });
-        assert_eq!(outcome.unwrap(), Flushed::Blocked);
-        assert_eq!(mailbox.flush(|_| would_block()).unwrap(), Flushed::CutOff);
-        assert_eq!(mailbox.close(), 2);
-        assert_eq!(mailbox.post(&Message::from("late")), Posted::Closed);
-    }
-
-    #[test]
-    fn an_empty_mailbox_takes_one_message_of_any_length() {
-        let mailbox = mailbox(1);
-        assert_eq!(mailbox.post(&Message::from("long")), Posted::Ring);
-        assert_eq!(mailbox.post(&Message::from("x")), Posted::Overflowed);
-    }
-
-    #[test]
-    fn a_broken_socket_closes_the_mailbox_and_counts_what_was_lost() {
-        let mailbox = mailbox(99);
-        let _ = mailbox.post(&Message::from("a"));
-        let _ = mailbox.post(&Message::from("b"));
-        let broken = mailbox.flush(|_| Err(io::ErrorKind::BrokenPipe.into()));
-        assert_eq!(broken.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-        assert_eq!(mailbox.post(&Message::from("c")), Posted::Closed);
-        assert_eq!(mailbox.close(), 2);
-    }
-
-    #[test]
-    fn many_posters_and_a_replying_owner_lose_and_mix_nothing() {
-        const POSTERS: usize = 3;
-        const EACH: usize = 2_000;
-        let mailbox = mailbox(usize::MAX);
-        let taken = Mutex::new(Vec::new());
-        let send = |slices: &[IoSlice<'_>]| {
-            // Two senders at once would be two holders of this lock.
-            let mut taken = taken.try_lock().expect("one sender at a time");
-            let first = slices[0];
-            // A socket that takes an odd number of bytes of the first message only.
-            let part = &first[..first.len().min(5)];
-            taken.extend_from_slice(part);
-            Ok(part.len())
-        };
-        std::thread::scope(|scope| {
-            for poster in 0..POSTERS {
-                let (mailbox, send) = (&mailbox, &send);
-                scope.spawn(move || {
-                    for n in 0..EACH {
-                        let line = format!("poster {poster} {n}\n");
-                        if mailbox.post(&Message::from(line.as_str())) == Posted::Ring {
-                            // Cut short after a few batches, as if blocked: whoever is next sends on.
-                            mailbox.flush(send).unwrap();
-                        }
-                    }
-                });
-            }
-            for n in 0..EACH {
-                mailbox
-                    .reply(format!("owner {n}\n").as_bytes(), Stay::ToTheEnd, send)
-                    .unwrap();
-            }
-        });
-        assert_eq!(mailbox.flush_to_the_end(send).unwrap(), Flushed::Empty);
-        let taken = String::from_utf8(taken.into_inner()).unwrap();
-        assert_eq!(taken.lines().count(), (POSTERS + 1) * EACH);
-        for who in ["poster 0 ", "poster 1 ", "poster 2 ", "owner "] {
-            let numbers = taken.lines().filter_map(|line| line.strip_prefix(who));
-            assert!(
-                numbers.eq((0..EACH).map(|n| n.to_string())),
-                "{who}: every line once, and in order"
-            );
-        }
-    }
-}
+mod tests;

@@ -69,13 +69,16 @@ impl Seat {
         // In this order: when nothing is unread and *then* still nobody serves it, nothing was ever read,
         // so nothing that the client sent can be lost by hanging up. (A read before the first look would
         // be ordered by the socket's lock in the kernel.)
-        let idle = socket::unread(&self.stream) == 0 && self.mailbox.bytes() == 0;
+        let idle = socket::unread(&self.stream) == 0
+            && self.mailbox.bytes() == 0
+            // Asked before its thread is woken, which then works on the end of input.
+            && !self.is(Doing::Working);
         if idle && self.is(Doing::Waiting) {
             socket::hang_up(&self.stream);
         } else {
             socket::end_reading(&self.stream);
         }
-        idle && !self.is(Doing::Working)
+        idle
     }
 }
 
