@@ -48,18 +48,20 @@
 //!
 //! | floor | modules | what |
 //! |---|---|---|
-//! | 8 | [`server`], [`strategy`] | builder and handle; from names to models and locks |
+//! | 8 | [`server`], [`strategy`], [`lab`] | builder and handle; from names to models and locks; comparing them |
 //! | 5-7 | [`model`] | acceptor; blocking and readiness drivers; the models |
 //! | 4 | `connection` | a session and where it stands, without a socket |
 //! | 3 | [`registry`], [`service`] | who is connected; what a server does |
-//! | 1-2 | [`mailbox`], [`client`] | what a client is still to be sent; who it is |
+//! | 1-2 | [`mailbox`], [`client`], [`load`] | what a client is still to be sent; who it is; many of them, for measuring |
 //! | 0-1 | [`sync`], [`poller`], [`net`] | critical sections; readiness; sockets |
 //! | 0 | [`message`], [`codec`], [`limits`], [`stats`], [`shutdown`] | plain parts |
 
 pub mod client;
 pub mod codec;
 mod connection;
+pub mod lab;
 pub mod limits;
+pub mod load;
 pub mod mailbox;
 pub mod message;
 pub mod model;

@@ -16,6 +16,7 @@ use tracing_subscriber::filter::LevelFilter;
     guardhouse serve echo --model select --listen 127.0.0.1:0\n  \
     guardhouse connect chat 127.0.0.1:7777 --name ann\n  \
     printf 'a\\nb\\n' | guardhouse connect echo\n  \
+    guardhouse compare --models thread,select --clients 64\n  \
     guardhouse models --json\n\n\
     Exit codes: 0 done, 1 failed, 2 wrong use."
 )]
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     /// Be a client
     #[command(subcommand)]
     Connect(Connect),
+    /// Measure models and locks side by side, each as a server of its own under the same load
+    Compare(Compare),
     /// List the concurrency models: what each costs, and who may starve whom
     Models {
         /// As JSON
@@ -121,6 +124,9 @@ pub(crate) struct Serve {
     /// How long busy clients may go on after the first signal
     #[arg(long, default_value = "5s", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) drain: Duration,
+    /// Drain when the process that started this one is gone; for those that start servers to measure them
+    #[arg(long, hide = true)]
+    pub(crate) with_parent: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -140,6 +146,51 @@ pub(crate) enum Connect {
         #[arg(long, default_value = "guest")]
         name: String,
     },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Every cell (a service, a model, a lock) is measured in every round, each round in an order of its \
+    own. The default takes about 45 s.\n\n\
+    Exit codes: 0 measured, 1 a server failed or lost or tore a message, 2 wrong use."
+)]
+pub(crate) struct Compare {
+    /// Connections
+    #[arg(long, default_value = "16", value_name = "N", value_parser = at_least_one)]
+    pub(crate) clients: NonZeroUsize,
+    /// Measured time per cell and round, like 600ms
+    #[arg(long, default_value = "600ms", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) duration: Duration,
+    /// How often each cell is measured; the table shows medians
+    #[arg(long, default_value = "3", value_name = "N", value_parser = at_least_one)]
+    pub(crate) rounds: NonZeroUsize,
+    /// What the servers do
+    #[arg(
+        long,
+        default_value = "echo,chat",
+        value_delimiter = ',',
+        value_name = "A,B"
+    )]
+    pub(crate) services: Vec<ServiceName>,
+    /// How they spend threads (see `guardhouse models`)
+    #[arg(
+        long,
+        default_value = "thread,pool,select",
+        value_delimiter = ',',
+        value_name = "A,B"
+    )]
+    pub(crate) models: Vec<Named<ModelKind>>,
+    /// What guards their client registry (see `guardhouse syncs`)
+    #[arg(
+        long,
+        default_value = "mutex,rwlock,semaphore",
+        value_delimiter = ',',
+        value_name = "A,B"
+    )]
+    pub(crate) syncs: Vec<Named<LockKind>>,
+    /// One JSON report instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

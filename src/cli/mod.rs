@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod args;
+mod compare;
 mod connect;
 mod kinds;
 mod output;
@@ -28,6 +29,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Serve(serve) => serve::run(&serve, args.verbosity),
         Command::Connect(connect) => connect::run(connect),
+        Command::Compare(compare) => compare::run(&compare, args.verbosity),
         Command::Models { json } => kinds::models(json),
         Command::Syncs { json } => kinds::syncs(json),
     }

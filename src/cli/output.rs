@@ -1,5 +1,6 @@
 //! Where lines go: answers to stdout, what happens to stderr.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, IsTerminal, Write};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::LevelFilter;
@@ -40,12 +41,23 @@ impl Log {
     pub(crate) fn end(self) {
         drop(self.guard);
         let dropped = self.dropped.dropped_lines();
-        if dropped > 0 {
-            // Nobody may be reading; then nobody can be told.
-            let _ = writeln!(
+        if dropped > 0 && stderr_takes_a_line() {
+            // Not through `Stderr`'s lock: the log's thread may hold that for ever, waiting for a reader.
+            let _ = rustix::io::write(
                 io::stderr(),
-                "warning: {dropped} log lines were dropped: stderr was not read fast enough"
+                format!(
+                    "warning: {dropped} log lines were dropped: stderr was not read fast enough\n"
+                )
+                .as_bytes(),
             );
         }
     }
+}
+
+/// Whether a short write to stderr would not block. Nobody may be reading; then nobody can be told.
+fn stderr_takes_a_line() -> bool {
+    let stderr = io::stderr();
+    let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
+    let ready = poll(&mut fds, Some(&Timespec::default()));
+    ready.is_ok_and(|ready| ready > 0)
 }

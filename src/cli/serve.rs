@@ -10,7 +10,9 @@ use guardhouse::stats::Snapshot;
 use guardhouse::strategy::{LockKind, ModelKind, ModelOptions, ServiceKind};
 use guardhouse::sync::SemaphoreLock;
 use guardhouse::{Limits, Server, strategy};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{
+    Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle as SignalHandle, Signals};
 use std::num::NonZeroUsize;
@@ -18,8 +20,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Descriptors that the server itself may hold beside its clients'.
-const OWN_DESCRIPTORS: usize = 24;
-const FD_SETSIZE: usize = 1024;
+pub(super) const OWN_DESCRIPTORS: usize = 24;
+pub(super) const FD_SETSIZE: usize = 1024;
 const MOST_WORKERS: usize = 16 * 1024;
 const LONGEST_QUEUE: usize = 1 << 20;
 const SMALLEST_STACK: ByteSize = ByteSize::kib(64);
@@ -46,6 +48,10 @@ fn serve(args: &Serve) -> anyhow::Result<()> {
     let server = server(args);
     // Before clients can come: whoever reads our first line may send a signal at once.
     let signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
+    if args.with_parent {
+        set_parent_process_death_signal(Some(Signal::TERM))
+            .context("cannot be told of the end of the parent process")?;
+    }
     let handle = server.start()?;
     let watch = SignalWatch::start(signals, handle.switch())?;
     let listening = output::line(&format!(
@@ -240,7 +246,7 @@ fn check_clients(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
 }
 
 /// A connection is a descriptor, so the server takes as many as it may have. Says how many those are.
-fn raise_descriptor_limit() -> usize {
+pub(super) fn raise_descriptor_limit() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,

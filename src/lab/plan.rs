@@ -59,6 +59,8 @@ impl Cell {
             "--listen",
             "127.0.0.1:0",
             "--quiet",
+            // Also when we are killed and cannot end it, or cannot even tell it.
+            "--with-parent",
         ]
         .map(String::from)
         .into();

@@ -69,7 +69,7 @@ pub(super) struct Tally {
 }
 
 /// Latencies longer than that are shown as that.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 impl Tally {
     pub(super) fn new() -> Self {

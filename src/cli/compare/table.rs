@@ -1,0 +1,175 @@
+//! The report as a table, and what one must know to read it.
+
+use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
+use guardhouse::lab::{Report, Row, Spread, Workload};
+
+/// On so few cores the load takes from the server what a further thread could have given.
+const FEW_CORES: usize = 8;
+
+const HEADER: [&str; 8] = [
+    "service",
+    "model",
+    "sync",
+    "messages/s",
+    "min-max",
+    "p50 us",
+    "p99 us",
+    "CPU us",
+];
+/// The columns from here on are numbers.
+const NUMBERS: usize = 3;
+const CAPTION_WIDTH: usize = 78;
+
+pub(super) fn render(report: &Report) -> String {
+    let mut table = Table::new();
+    let ruler = LineStyle::none().fill('-').junction('-');
+    table
+        .load_style(TableStyle::new().header_separator(ruler))
+        .set_header(HEADER)
+        .add_rows(report.rows.iter().map(cells));
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if index >= NUMBERS {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut text: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    text.push(String::new());
+    for caption in captions(report) {
+        wrap(&caption, &mut text);
+    }
+    text.join("\n")
+}
+
+/// Breaks a caption into lines; those after the first are indented.
+fn wrap(caption: &str, lines: &mut Vec<String>) {
+    let mut line = String::new();
+    for word in caption.split(' ') {
+        if line.len() + 1 + word.len() > CAPTION_WIDTH {
+            lines.push(std::mem::replace(&mut line, " ".into()));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+}
+
+fn cells(row: &Row) -> [Cell; 8] {
+    let rate = row.messages_per_second;
+    let micros = |spread: Spread| Cell::new(format!("{:.1}", spread.median));
+    [
+        Cell::new(row.service),
+        Cell::new(row.model),
+        Cell::new(row.sync),
+        Cell::new(format!("{:.0}", rate.median)),
+        Cell::new(format!("{:.0}-{:.0}", rate.min, rate.max)),
+        micros(row.p50_us),
+        micros(row.p99_us),
+        Cell::new(
+            row.server_cpu_us_per_message
+                .map_or("-".into(), |cpu| format!("{:.2}", cpu.median)),
+        ),
+    ]
+}
+
+fn captions(report: &Report) -> Vec<String> {
+    let setup = &report.setup;
+    let of = |workload| report.rows.iter().any(|row| row.service == workload);
+    let mut captions = Vec::new();
+    if of(Workload::Echo) {
+        captions.push(format!(
+            "echo: {} clients; a message is a round trip of {} bytes, checked byte by byte.",
+            setup.clients, setup.message_bytes
+        ));
+    }
+    if of(Workload::Chat) {
+        captions.push(format!(
+            "chat: {} clients, of whom {} talk; a message is a line of {} bytes that reached one of them; the times \
+             are those until a talker's own line is back.",
+            setup.clients, setup.talkers, setup.message_bytes
+        ));
+    }
+    captions.push(
+        "p50, p99: in a closed loop. A client sends its next message when its last one is back, so what would have \
+         come in while the server was slow is not in them."
+            .into(),
+    );
+    captions.push("CPU us: the server's processor time per message, user and system.".into());
+    if report.rows.iter().any(|row| row.model == "pool") {
+        captions.push(format!(
+            "pool: runs with --workers {}. A worker serves one client at a time; with fewer, the rest would wait.",
+            setup.clients
+        ));
+    }
+    captions.push(format!(
+        "Medians of {} rounds of {} s, each round in an order of its own. min-max is their spread: a smaller \
+         difference between two rows shows nothing.",
+        setup.rounds, setup.duration_s
+    ));
+    captions.push(machine(report));
+    captions.extend(ceiling(report));
+    captions
+}
+
+fn machine(report: &Report) -> String {
+    let machine = &report.machine;
+    let cores = machine.cores;
+    let cpu = machine.cpu.as_deref().unwrap_or("unknown CPU");
+    let scaling = if cores < FEW_CORES {
+        "; what more threads would gain on more cores cannot be seen"
+    } else {
+        ""
+    };
+    format!(
+        "machine: {cores} cores ({cpu}), {}, guardhouse {}. Load and server share these cores{scaling}.",
+        machine.kernel, report.guardhouse
+    )
+}
+
+/// Whose ceiling was measured: the fastest servers may be as fast as the load, and a busy machine leaves
+/// little for either.
+fn ceiling(report: &Report) -> Option<String> {
+    let samples = report.rows.iter().flat_map(|row| &row.samples);
+    let shares: Option<Vec<(f64, f64)>> = samples
+        .map(|sample| {
+            let time = sample.measured.elapsed.as_secs_f64();
+            let generator = sample.generator_cpu_s? / time;
+            Some((generator, generator + sample.server_cpu_s? / time))
+        })
+        .collect();
+    let (generators, both): (Vec<f64>, Vec<f64>) = shares?.into_iter().unzip();
+    let cores = report.machine.cores as f64;
+    let both = Spread::of(both)?.max.min(cores);
+    let busy = if both < 0.75 * cores.min(2.0) {
+        "; other programs may have had the rest"
+    } else {
+        ""
+    };
+    Some(format!(
+        "The load used up to {:.0} % of one core (near 100 %, a row shows the load's ceiling and not the server's); \
+         load and server together up to {both:.1} of {cores} cores{busy}.",
+        100.0 * Spread::of(generators)?.max
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caption_is_broken_between_words_and_nothing_of_it_is_lost() {
+        let caption = "one two three ".repeat(20);
+        let mut lines = Vec::new();
+        wrap(caption.trim(), &mut lines);
+        assert!(lines.len() > 1);
+        assert!(lines.iter().all(|line| line.len() <= CAPTION_WIDTH));
+        assert!(lines[1..].iter().all(|line| line.starts_with("  ")));
+        let words = lines.iter().flat_map(|line| line.split_whitespace());
+        assert!(words.eq(caption.split_whitespace()));
+    }
+}

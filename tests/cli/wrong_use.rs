@@ -1,0 +1,164 @@
+//! What cannot hold together is refused before anything is started: exit code 2, and a sentence that names the flag,
+//! its value and the limit. What fails is exit code 1, with its reason.
+
+use crate::child::{Program, Serving, guardhouse, serve};
+
+/// `serve` with `args` is refused, and says all of `words`.
+fn refused(args: &str, words: &[&str]) {
+    let ended = Program::start(guardhouse(&serve(args))).ended();
+    assert_eq!(
+        (ended.code, &*ended.out),
+        (Some(2), ""),
+        "{args}: {}",
+        ended.err
+    );
+    assert!(ended.err.starts_with("error: "), "{args}: {}", ended.err);
+    for word in words {
+        assert!(
+            ended.err.contains(word),
+            "{args}: no {word:?} in {}",
+            ended.err
+        );
+    }
+}
+
+#[test]
+fn options_of_a_pool_need_a_pool() {
+    refused(
+        "echo --workers 4",
+        &["--workers 4", "--model pool", "thread"],
+    );
+    refused(
+        "echo --model select --queue 3",
+        &["--queue 3", "--model pool", "select"],
+    );
+    refused(
+        "chat --model iterative --when-full reject",
+        &["--when-full reject", "--model pool", "iterative"],
+    );
+}
+
+#[test]
+fn numbers_out_of_range_are_refused_with_the_range() {
+    refused(
+        "echo --model pool --workers 0",
+        &["--workers", "'0'", "at least 1"],
+    );
+    refused(
+        "echo --max-clients 0",
+        &["--max-clients", "'0'", "at least 1"],
+    );
+    refused(
+        "echo --model pool --workers 99999",
+        &["--workers 99999", "16384"],
+    );
+    refused(
+        "echo --model pool --queue 99999999",
+        &["--queue 99999999", "1048576"],
+    );
+    refused("echo --backlog 0", &["--backlog", "'0'", "1.."]);
+    refused("echo --idle-timeout 0s", &["--idle-timeout 0s", "1ms"]);
+    refused("echo --drain 9years", &["--drain 9years"]);
+    refused("echo --mailbox 0", &["--mailbox 0"]);
+    refused("chat --max-line 0", &["--max-line 0"]);
+}
+
+#[test]
+fn a_number_that_is_none_is_refused() {
+    refused("echo --max-clients many", &["--max-clients", "'many'"]);
+    refused("echo --idle-timeout soon", &["--idle-timeout", "'soon'"]);
+    refused("echo --nodelay maybe", &["--nodelay", "'maybe'", "on, off"]);
+}
+
+#[test]
+fn permits_need_a_semaphore() {
+    refused(
+        "chat --permits 4 --sync mutex",
+        &["--permits 4", "--sync semaphore", "mutex"],
+    );
+}
+
+#[test]
+fn a_stack_size_needs_threads_per_client_and_room_to_run() {
+    refused(
+        "echo --model pool --stack-size 1MiB",
+        &["--stack-size", "--model thread", "pool"],
+    );
+    refused("echo --stack-size 1KiB", &["--stack-size", "is outside"]);
+    refused("echo --stack-size 4GiB", &["--stack-size", "is outside"]);
+}
+
+#[test]
+fn a_line_limit_needs_lines_and_a_mailbox_that_takes_them() {
+    refused("echo --max-line 10", &["--max-line 10", "chat"]);
+    refused(
+        "chat --max-line 1000 --mailbox 1000",
+        &["--max-line 1000", "--mailbox 1000"],
+    );
+    Serving::start("chat --max-line 1000 --mailbox 1001").drained();
+}
+
+#[test]
+fn more_clients_than_there_can_be_descriptors_are_refused() {
+    refused(
+        "echo --model select --max-clients 5000",
+        &["--max-clients 5000", "--model select", "FD_SETSIZE is 1024"],
+    );
+    refused(
+        "echo --max-clients 99999999",
+        &["--max-clients 99999999", "file descriptors"],
+    );
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_known_ones() {
+    refused(
+        "echo --model fork",
+        &["'fork'", "iterative, thread, pool, select"],
+    );
+    refused(
+        "echo --sync spin",
+        &["'spin'", "mutex, rwlock, semaphore, std-mutex, std-rwlock"],
+    );
+    refused("gopher", &["'gopher'", "echo, chat"]);
+}
+
+#[test]
+fn a_name_with_control_characters_is_refused() {
+    let server = Serving::start("chat");
+    let addr = server.addr.to_string();
+    for name in ["", "a\nb", "\u{1b}[2J"] {
+        let ended = Program::start(guardhouse(&["connect", "chat", &addr, "--name", name])).ended();
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.err.contains("--name"), "{ended:?}");
+    }
+    server.drained();
+}
+
+#[test]
+fn an_address_in_use_is_a_failure_that_names_it() {
+    let first = Serving::start("echo");
+    let addr = first.addr.to_string();
+    let args = ["serve", "chat", "--model", "select", "--listen", &addr];
+    let ended = Program::start(guardhouse(&args)).ended();
+    assert_eq!((ended.code, &*ended.out), (Some(1), ""));
+    assert!(
+        ended
+            .err
+            .contains(&format!("cannot listen on {addr}: Address already in use")),
+        "{}",
+        ended.err
+    );
+    first.drained();
+}
+
+#[test]
+fn an_address_that_is_none_is_a_failure_that_names_it() {
+    let ended = Program::start(guardhouse(&["serve", "echo", "--listen", "nowhere"])).ended();
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.err.contains("cannot listen on nowhere"),
+        "{}",
+        ended.err
+    );
+}

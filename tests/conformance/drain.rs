@@ -1,0 +1,163 @@
+//! The end of a server: idle clients are closed at once, busy ones may finish, the rest are cut off.
+
+use crate::common::PATIENCE;
+use crate::common::peer::{LONG_LINE, Peer};
+use crate::house::{PLANNED, Subject, until};
+use guardhouse::strategy::ModelKind;
+use guardhouse::{Client, Flow, Handle, Service, Session};
+use parking_lot::{Condvar, Mutex};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) fn closes_idle_clients_at_once(subject: Subject) {
+    // Patience enough for a test that waits for it to fail.
+    let server = subject.chat(4096).drain(6 * PATIENCE).start().unwrap();
+    let addr = server.local_addr();
+    let clients = subject.at_once() as u64;
+    let mut idle: Vec<Peer> = (0..clients).map(|_| Peer::connect(addr)).collect();
+    until(&server, "everyone is being served", |stats| {
+        stats.open == clients
+    });
+
+    let stats = server.shutdown().unwrap();
+    for peer in &mut idle {
+        assert_eq!(peer.rest(), "", "closed without a word");
+    }
+    assert_eq!((stats.drained, stats.open), (clients, 0));
+    let drain = stats.drain;
+    assert_eq!((drain.idle, drain.busy, drain.forced), (clients, 0, 0));
+}
+
+/// An echo that stops at a gate when it is told to wait.
+#[derive(Clone, Default)]
+struct Gated(Arc<(Mutex<Gate>, Condvar)>);
+
+#[derive(Default)]
+struct Gate {
+    waiting: bool,
+    open: bool,
+}
+
+impl Gated {
+    fn until_somebody_waits(&self) {
+        self.change(|_| {}, |gate| gate.waiting);
+    }
+
+    fn open_up(&self) {
+        self.change(|gate| gate.open = true, |gate| gate.open);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Gate), until: impl Fn(&Gate) -> bool) {
+        let (gate, changed) = &*self.0;
+        let mut gate = gate.lock();
+        change(&mut gate);
+        changed.notify_all();
+        while !until(&gate) {
+            let late = changed.wait_for(&mut gate, PATIENCE).timed_out();
+            assert!(!late, "{PLANNED}the gate stayed as it was");
+        }
+    }
+}
+
+impl Service for Gated {
+    fn open(&self, _: Client) -> Box<dyn Session> {
+        Box::new(self.clone())
+    }
+}
+
+impl Session for Gated {
+    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
+        if bytes.starts_with(b"wait") {
+            self.change(|gate| gate.waiting = true, |gate| gate.open);
+        }
+        reply.extend_from_slice(bytes);
+        Flow::Continue
+    }
+}
+
+pub(crate) fn answers_what_was_sent_before_the_drain(subject: Subject) {
+    let gate = Gated::default();
+    let (service, members) = subject.registered(gate.clone());
+    let server = subject.serve(service).drain(6 * PATIENCE).start().unwrap();
+    let mut peer = Peer::connect(server.local_addr());
+    peer.send("wait\n");
+    gate.until_somebody_waits();
+    // Nobody reads this before the gate is open.
+    let more = "and this\n".repeat(3000);
+    peer.send(&more);
+    peer.delivered();
+
+    server.switch().drain();
+    if subject.model != ModelKind::Select {
+        // There, the thread at the gate is the one that begins the drain.
+        until(&server, "the drain has begun", |stats| {
+            stats.drain.busy == 1
+        });
+    }
+    gate.open_up();
+    assert_eq!(peer.rest(), format!("wait\n{more}"));
+    let stats = server.wait().unwrap();
+    assert_eq!((stats.drained, stats.forced), (1, 0));
+    assert_eq!((stats.drain.busy, stats.drain.forced), (1, 0));
+    assert_eq!(members.count(), 0);
+}
+
+/// A client with an answer that does not leave the server; and, where there can be any, idle ones who came later and
+/// are not sent it.
+fn busy_and_idle(subject: Subject, server: &Handle) -> (Peer, Vec<Peer>) {
+    let addr = server.local_addr();
+    let mut busy = Peer::connect(addr);
+    busy.leave_a_long_line_unread();
+    let idle: Vec<Peer> = (1..subject.at_once())
+        .map(|_| Peer::connect(addr))
+        .collect();
+    until(server, "everyone is being served", |stats| {
+        stats.open == subject.at_once() as u64
+    });
+    (busy, idle)
+}
+
+pub(crate) fn cuts_off_after_the_drain_who_never_reads(subject: Subject) {
+    let patience = Duration::from_millis(60);
+    let server = subject.chat(LONG_LINE).drain(patience).start().unwrap();
+    let (mut busy, mut idle) = busy_and_idle(subject, &server);
+    let stats = server.shutdown().unwrap();
+    busy.cut_off();
+    for peer in &mut idle {
+        assert_eq!(peer.rest(), "");
+    }
+    assert_eq!(stats.drain.idle, idle.len() as u64);
+    assert_eq!((stats.drain.busy, stats.drain.forced), (1, 1));
+    assert_eq!((stats.drained, stats.forced), (idle.len() as u64, 1));
+    assert!(
+        stats.lost_messages > 0,
+        "what was not sent is counted: {stats:?}"
+    );
+}
+
+pub(crate) fn cuts_everybody_off_by_force(subject: Subject) {
+    // Without force, this drain outlasts the test.
+    let server = subject.chat(LONG_LINE).drain(6 * PATIENCE).start().unwrap();
+    let (mut busy, mut idle) = busy_and_idle(subject, &server);
+    server.switch().drain();
+    until(&server, "only the busy one is left", |stats| {
+        stats.drain.busy == 1 && stats.drained == idle.len() as u64
+    });
+    server.switch().force();
+    let stats = server.wait().unwrap();
+    busy.cut_off();
+    for peer in &mut idle {
+        assert_eq!(peer.rest(), "", "it was closed in good order before");
+    }
+    assert_eq!((stats.forced, stats.open), (1, 0));
+}
+
+pub(crate) fn listens_no_more_after_it_ended(subject: Subject) {
+    let server = subject.echo().start().unwrap();
+    let addr = server.local_addr();
+    Peer::greeted(addr, "hello").leave();
+    drop(server);
+    let again = TcpListener::bind(addr);
+    assert!(again.is_ok(), "the address is still taken: {again:?}");
+}

@@ -1,0 +1,41 @@
+//! Echo: every byte back, in order, whatever the chunks.
+
+use crate::common::Dice;
+use crate::common::peer::Peer;
+use crate::house::{Subject, until};
+use std::thread;
+
+pub(crate) fn echoes_1_mib_in_random_chunks(subject: Subject) {
+    let server = subject.echo().start().unwrap();
+    let addr = server.local_addr();
+    // Three at once; a server that serves one at a time takes them in turn.
+    thread::scope(|scope| {
+        for seed in 1..=3 {
+            scope.spawn(move || {
+                let mut dice = Dice::seeded(seed);
+                let bytes = dice.bytes(1 << 20);
+                let longest = [100, 5000, 200_000][seed as usize % 3];
+                let pieces = dice.cut(&bytes, longest);
+                let echo = Peer::connect(addr).pour(&pieces);
+                assert!(echo == bytes, "seed {seed}: {} bytes came back", echo.len());
+            });
+        }
+    });
+    until(&server, "all three have ended well", |stats| {
+        stats.finished == 3
+    });
+    let stats = server.shutdown().unwrap();
+    assert_eq!((stats.accepted, stats.open, stats.refused()), (3, 0, 0));
+}
+
+pub(crate) fn answers_everything_sent_before_a_half_close(subject: Subject) {
+    let server = subject.echo().start().unwrap();
+    let mut peer = Peer::connect(server.local_addr());
+    // Small enough for the buffers on the way: nothing is read before all is sent and ended.
+    let text = "all of this\n".repeat(1000);
+    peer.send(&text);
+    peer.finish();
+    assert_eq!(peer.rest(), text);
+    until(&server, "it ended well", |stats| stats.finished == 1);
+    server.shutdown().unwrap();
+}

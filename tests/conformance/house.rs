@@ -1,0 +1,169 @@
+//! What every scenario needs: the server under test, its counters, and the inspection after it has ended.
+
+use crate::common::{PATIENCE, wait_until};
+use guardhouse::service::Registered;
+use guardhouse::stats::Snapshot;
+use guardhouse::strategy::{self, LockKind, ModelKind, ModelOptions, ServiceKind};
+use guardhouse::sync::{Lock, SemaphoreLock};
+use guardhouse::{Clients, Handle, Message, Registry, Server, Service};
+use parking_lot::Mutex;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::panic;
+use std::sync::{Arc, Once};
+use std::thread;
+use std::time::Instant;
+
+/// What is under test.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject {
+    pub(crate) model: ModelKind,
+    pub(crate) lock: LockKind,
+}
+
+impl Subject {
+    /// How many clients it is to serve at the same time, at least.
+    pub(crate) fn at_once(self) -> usize {
+        match self.model {
+            ModelKind::Iterative => 1,
+            _ => 8,
+        }
+    }
+
+    pub(crate) fn serves_several(self) -> bool {
+        self.at_once() > 1
+    }
+
+    pub(crate) fn echo(self) -> Server {
+        self.kind(ServiceKind::Echo)
+    }
+
+    pub(crate) fn chat(self, max_line: usize) -> Server {
+        self.kind(ServiceKind::Chat { max_line })
+    }
+
+    fn kind(self, kind: ServiceKind) -> Server {
+        let permits = NonZeroUsize::new(4).unwrap();
+        self.serve(strategy::service(kind, self.lock, permits))
+    }
+
+    pub(crate) fn serve(self, service: impl Service + 'static) -> Server {
+        self.serve_with_workers(16, service)
+    }
+
+    /// `workers` only matters to a pool.
+    pub(crate) fn serve_with_workers(
+        self,
+        workers: usize,
+        service: impl Service + 'static,
+    ) -> Server {
+        let options = ModelOptions {
+            workers: NonZeroUsize::new(workers).unwrap(),
+            ..ModelOptions::default()
+        };
+        Server::new(service).boxed_model(strategy::model(self.model, options))
+    }
+
+    /// `service` with its clients in a registry behind the strategy, and that registry.
+    pub(crate) fn registered(
+        self,
+        service: impl Service + 'static,
+    ) -> (Box<dyn Service>, Arc<dyn Members>) {
+        match self.lock {
+            LockKind::Mutex => behind::<parking_lot::Mutex<Clients>>(service),
+            LockKind::RwLock => behind::<parking_lot::RwLock<Clients>>(service),
+            LockKind::Semaphore => behind::<SemaphoreLock<Clients>>(service),
+            LockKind::StdMutex => behind::<std::sync::Mutex<Clients>>(service),
+            LockKind::StdRwLock => behind::<std::sync::RwLock<Clients>>(service),
+        }
+    }
+}
+
+/// A registry, whichever lock it is behind.
+pub(crate) trait Members {
+    fn count(&self) -> usize;
+    fn tell(&self, text: &str);
+}
+
+impl<L: Lock<Value = Clients>> Members for Registry<L> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn tell(&self, text: &str) {
+        self.broadcast(&Message::from(text));
+    }
+}
+
+fn behind<L: Lock<Value = Clients> + 'static>(
+    service: impl Service + 'static,
+) -> (Box<dyn Service>, Arc<dyn Members>) {
+    let registry = Registry::new(L::new(Clients::new()));
+    let members = Arc::clone(&registry);
+    (Box::new(Registered::new(registry, service)), members)
+}
+
+/// Waits until the counters are as `done` wants them.
+pub(crate) fn until(server: &Handle, what: &str, done: impl Fn(&Snapshot) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let stats = server.stats();
+        if done(&stats) {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited in vain: {what}; {stats:?}"
+        );
+        thread::yield_now();
+    }
+}
+
+/// Text of the panics that belong to a test. They are not printed.
+pub(crate) const PLANNED: &str = "planned: ";
+
+/// Runs `scenario`, and finds that the process has no more threads and descriptors than before. One at a time:
+/// descriptors are the whole process's.
+pub(crate) fn inspect(subject: Subject, scenario: fn(Subject)) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock();
+    keep_planned_panics_quiet();
+    let (threads, descriptors) = (server_threads().len(), descriptors().len());
+    scenario(subject);
+    // A thread that was joined may still be on its last steps in the kernel.
+    wait_until("no thread and no descriptor is left of the server", || {
+        server_threads().len() <= threads && self::descriptors().len() <= descriptors
+    });
+}
+
+fn keep_planned_panics_quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let planned = info
+                .payload_as_str()
+                .is_some_and(|text| text.starts_with(PLANNED));
+            if !planned {
+                usual(info);
+            }
+        }));
+    });
+}
+
+/// The names of the threads that a server has started.
+fn server_threads() -> Vec<String> {
+    fs::read_dir("/proc/self/task")
+        .unwrap()
+        // A thread may end while it is being looked at.
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok())
+        .filter(|name| name.starts_with("gh-"))
+        .collect()
+}
+
+fn descriptors() -> Vec<std::ffi::OsString> {
+    fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| Some(entry.ok()?.file_name()))
+        .collect()
+}

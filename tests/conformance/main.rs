@@ -1,0 +1,92 @@
+//! One suite for every model under every strategy, over real sockets: whichever is chosen, clients see the
+//! same server. After each scenario, no thread and no descriptor of the server is left.
+//!
+//! A test is called `MODEL::STRATEGY::CLAIM`. A new model is one line in [`suite!`] below, and a new scenario one
+//! line in [`scenarios!`].
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod chat;
+mod drain;
+mod echo;
+mod hostile;
+mod house;
+mod limits;
+mod panics;
+
+use guardhouse::strategy::{LockKind, ModelKind};
+
+macro_rules! scenarios {
+    ($model:expr, $lock:expr; $($module:ident: $($claim:ident)+;)+) => {$($(
+        #[test]
+        fn $claim() {
+            crate::house::inspect(
+                crate::house::Subject { model: $model, lock: $lock },
+                crate::$module::$claim,
+            );
+        }
+    )+)+};
+    ($model:expr, $lock:expr) => { scenarios! { $model, $lock;
+        echo:
+            echoes_1_mib_in_random_chunks
+            answers_everything_sent_before_a_half_close;
+        chat:
+            relays_every_line_whole_once_and_in_order
+            completes_the_unfinished_last_line_at_a_half_close
+            answers_a_half_close_with_lines_and_close
+            a_reset_in_mid_line_relays_nothing_of_it
+            refuses_an_over_long_line_and_relays_nothing_of_it
+            tells_the_writer_of_an_endless_line_why_it_is_closed;
+        hostile:
+            an_echo_client_that_never_reads_costs_nobody_anything
+            a_chat_client_that_never_reads_its_own_lines_loses_none
+            a_listener_that_never_reads_is_hung_up_and_the_others_get_every_line;
+        panics:
+            a_panic_in_a_session_costs_its_client_only
+            a_panic_while_opening_a_session_costs_its_client_only
+            a_panic_at_the_end_of_input_costs_its_client_only
+            a_panic_in_a_drop_costs_its_client_only;
+        limits:
+            closes_the_silent_and_keeps_the_talkative
+            closes_a_client_that_takes_nothing_of_its_answer
+            refuses_one_client_too_many_and_takes_the_next_after_one_left;
+        drain:
+            closes_idle_clients_at_once
+            answers_what_was_sent_before_the_drain
+            cuts_off_after_the_drain_who_never_reads
+            cuts_everybody_off_by_force
+            listens_no_more_after_it_ended;
+    } };
+}
+
+macro_rules! suite {
+    ($($module:ident => $model:ident),+ $(,)?) => {
+        $(mod $module {
+            use guardhouse::strategy::{LockKind, ModelKind};
+            mod mutex { scenarios! { super::ModelKind::$model, super::LockKind::Mutex } }
+            mod rwlock { scenarios! { super::ModelKind::$model, super::LockKind::RwLock } }
+            mod semaphore { scenarios! { super::ModelKind::$model, super::LockKind::Semaphore } }
+            mod std_mutex { scenarios! { super::ModelKind::$model, super::LockKind::StdMutex } }
+            mod std_rwlock { scenarios! { super::ModelKind::$model, super::LockKind::StdRwLock } }
+        })+
+        const MODELS: &[ModelKind] = &[$(ModelKind::$model),+];
+    };
+}
+
+suite! {
+    iterative => Iterative,
+    thread => Thread,
+    pool => Pool,
+    select => Select,
+}
+
+#[test]
+fn no_model_and_no_strategy_is_left_out() {
+    assert_eq!(MODELS, ModelKind::ALL);
+    assert_eq!(
+        LockKind::ALL.map(LockKind::name),
+        ["mutex", "rwlock", "semaphore", "std-mutex", "std-rwlock"],
+        "each is a module in suite!"
+    );
+}
