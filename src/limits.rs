@@ -32,6 +32,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The longest time-out or drain that is taken: a year.
-    pub const LONGEST: Duration = Duration::from_hours(365 * 24);
+    /// The longest time-out or drain that is taken.
+    pub const LONGEST: Duration = Duration::from_hours(30 * 24);
 }

@@ -166,10 +166,10 @@ impl Server {
             .idle_timeout
             .is_some_and(|idle| idle > Limits::LONGEST)
         {
-            return wrong("idle_timeout is longer than a year");
+            return wrong("idle_timeout is longer than 30 days");
         }
         if limits.drain > Limits::LONGEST {
-            return wrong("drain is longer than a year");
+            return wrong("drain is longer than 30 days");
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error:#}");
+    output::complain(&format!("error: {error:#}"));
     if error.is::<WrongUse>() {
         ExitCode::from(2)
     } else {

@@ -41,23 +41,26 @@ impl Log {
     pub(crate) fn end(self) {
         drop(self.guard);
         let dropped = self.dropped.dropped_lines();
-        if dropped > 0 && stderr_takes_a_line() {
-            // Not through `Stderr`'s lock: the log's thread may hold that for ever, waiting for a reader.
-            let _ = rustix::io::write(
-                io::stderr(),
-                format!(
-                    "warning: {dropped} log lines were dropped: stderr was not read fast enough\n"
-                )
-                .as_bytes(),
-            );
+        if dropped > 0 {
+            complain(&format!(
+                "warning: {dropped} log lines were dropped: stderr was not read fast enough"
+            ));
         }
     }
 }
 
-/// Whether a short write to stderr would not block. Nobody may be reading; then nobody can be told.
-fn stderr_takes_a_line() -> bool {
+/// Prints one line to stderr, unless nobody reads that: then nobody can be told. Not through `Stderr`'s lock: the
+/// log's thread may hold it for ever, waiting for a reader.
+pub(crate) fn complain(text: &str) {
     let stderr = io::stderr();
     let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
-    let ready = poll(&mut fds, Some(&Timespec::default()));
-    ready.is_ok_and(|ready| ready > 0)
+    if poll(&mut fds, Some(&PATIENCE)).is_ok_and(|ready| ready > 0) {
+        let _ = rustix::io::write(&stderr, format!("{text}\n").as_bytes());
+    }
 }
+
+/// For somebody to read stderr, where it is full.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};

@@ -79,9 +79,13 @@ impl House<'_> {
     fn converse(&self, seat: &Seat, buffers: &mut Buffers) -> Closed {
         let stream = seat.stream.as_fd();
         let Buffers { input, reply } = buffers;
-        let send = |slices: &[io::IoSlice<'_>]| socket::send(stream, slices, Wait::Block);
-        if let Some(patience) = self.context.limits.idle_timeout
-            && let Err(error) = socket::set_patience(&seat.stream, Some(patience))
+        let patience = self.context.limits.idle_timeout;
+        let send = |slices: &[io::IoSlice<'_>]| match patience {
+            None => socket::send(stream, slices, Wait::Block),
+            Some(patience) => socket::send_within(stream, slices, patience),
+        };
+        if patience.is_some()
+            && let Err(error) = seat.stream.set_read_timeout(patience)
         {
             tracing::error!(client = %seat.id, %error, "no idle time-out for this client");
         }
@@ -99,7 +103,7 @@ impl House<'_> {
                     seat.now(Doing::Working);
                     connection.receive(&input[..received], reply, send);
                     // A client that does not read is not read from: its own posts may lie in its mailbox.
-                    if connection.stage() == Stage::Talking {
+                    if connection.stage() == Stage::Talking && !connection.is_blocked() {
                         let flushed = seat.mailbox.flush_if_blocked(Stay::ToTheEnd, send);
                         connection.flushed(flushed);
                     }
@@ -113,7 +117,7 @@ impl House<'_> {
                     connection.abandon(Closed::Lost);
                 }
             }
-            // `send` blocks, so it comes back short only when the idle time-out is over.
+            // `send` waits for room, so there is none only when the idle time-out is over.
             if connection.is_blocked() {
                 connection.abandon(Closed::Idle);
             }

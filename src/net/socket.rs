@@ -5,6 +5,8 @@
 //! raises SIGPIPE, and all of them go on after EINTR. The two calls of every message take the descriptor by
 //! value: it stays in a register, where a reference to the socket would be one more line of memory to fetch.
 
+use crate::poller::timespec;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown as Half, recv, sendmsg, shutdown,
@@ -92,10 +94,30 @@ fn half(stream: &TcpStream, how: Half) {
     }
 }
 
-/// Bounds how long one `recv` or `send` may block; `None` is for ever.
-pub(crate) fn set_patience(stream: &TcpStream, patience: Option<Duration>) -> io::Result<()> {
-    stream.set_read_timeout(patience)?;
-    stream.set_write_timeout(patience)
+/// Like a [`send`] that blocks, but no longer than `patience` for the client to make room: then `WouldBlock`.
+///
+/// `SO_SNDTIMEO` would not do: a call that had sent a part before its time was over reports the part, and
+/// the wait begins anew.
+pub(crate) fn send_within(
+    stream: BorrowedFd<'_>,
+    slices: &[IoSlice<'_>],
+    patience: Duration,
+) -> io::Result<usize> {
+    match send(stream, slices, Wait::Never) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        done => return done,
+    }
+    let deadline = Instant::now() + patience;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut fds = [PollFd::from_borrowed_fd(stream, PollFlags::OUT)];
+        match poll(&mut fds, timespec(Some(left)).as_ref()) {
+            Ok(0) => return Err(io::ErrorKind::WouldBlock.into()),
+            Ok(_) => return send(stream, slices, Wait::Never),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// How long a connection that we ended is read on, at most. Closing a socket that still has unread input

@@ -11,6 +11,7 @@ pub use epoll::Epoll;
 pub use select::Select;
 pub use waker::Waker;
 
+use rustix::event::Timespec;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -99,6 +100,6 @@ pub trait Poller: Sized {
 }
 
 /// A time-out as the kernel takes it. Too long for it is for ever.
-pub(crate) fn timespec(timeout: Option<Duration>) -> Option<rustix::event::Timespec> {
+pub(crate) fn timespec(timeout: Option<Duration>) -> Option<Timespec> {
     timeout.and_then(|timeout| timeout.try_into().ok())
 }
