@@ -171,7 +171,12 @@ fn a_server_that_dies_is_exit_code_1_and_named() {
     let stderr = BufReader::new(lab.stderr.take().unwrap());
     let last = stderr.lines().last().unwrap().unwrap();
     assert_eq!(lab.wait().unwrap().code(), Some(1));
-    assert!(last.contains("the server closed the connection"), "{last}");
+    // It may have died before it said its first line.
+    assert!(
+        last.contains("the server closed the connection")
+            || last.contains("the server did not say where it listens"),
+        "{last}"
+    );
     assert!(last.contains("echo ") || last.contains("chat "), "{last}");
     assert_gone(server);
 }

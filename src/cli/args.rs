@@ -124,9 +124,10 @@ pub(crate) struct Serve {
     /// How long busy clients may go on after the first signal
     #[arg(long, default_value = "5s", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) drain: Duration,
-    /// Drain when the process that started this one is gone; for those that start servers to measure them
-    #[arg(long, hide = true)]
-    pub(crate) with_parent: bool,
+    /// Drain when the process of this number, which started this one, is gone; for those that start servers to
+    /// measure them
+    #[arg(long, hide = true, value_name = "PID")]
+    pub(crate) with_parent: Option<i32>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,7 +11,7 @@ use guardhouse::strategy::{LockKind, ModelKind, ModelOptions, ServiceKind};
 use guardhouse::sync::SemaphoreLock;
 use guardhouse::{Limits, Server, strategy};
 use rustix::process::{
-    Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
+    Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle as SignalHandle, Signals};
@@ -48,11 +48,17 @@ fn serve(args: &Serve) -> anyhow::Result<()> {
     let server = server(args);
     // Before clients can come: whoever reads our first line may send a signal at once.
     let signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
-    if args.with_parent {
+    if args.with_parent.is_some() {
         set_parent_process_death_signal(Some(Signal::TERM))
             .context("cannot be told of the end of the parent process")?;
     }
     let handle = server.start()?;
+    if let Some(parent) = args.with_parent
+        && Pid::as_raw(getppid()) != parent
+    {
+        // It was gone before we could be told.
+        handle.switch().drain();
+    }
     let watch = SignalWatch::start(signals, handle.switch())?;
     let listening = output::line(&format!(
         "listening on {} ({service_name}, model={model}, sync={sync})",

@@ -61,6 +61,7 @@ impl Cell {
             "--quiet",
             // Also when we are killed and cannot end it, or cannot even tell it.
             "--with-parent",
+            &std::process::id().to_string(),
         ]
         .map(String::from)
         .into();
