@@ -27,6 +27,8 @@ const CLIENTS: u64 = 16;
 const THREADS: [u64; 3] = [1, 2, 4];
 /// In percent.
 const READ_SHARES: [u64; 4] = [0, 50, 90, 100];
+/// A tenth of what criterion takes by itself: the intervals hardly change, and the whole run is to be short.
+const RESAMPLES: usize = 10_000;
 
 /// Nobody is ever rung: the sections are measured, and not what is sent after them.
 struct Nowhere;
@@ -129,9 +131,10 @@ fn locks(c: &mut Criterion) {
         group
             .sampling_mode(SamplingMode::Flat)
             .throughput(Throughput::Elements(1))
-            .sample_size(20)
-            .warm_up_time(Duration::from_millis(300))
-            .measurement_time(Duration::from_millis(1500));
+            .sample_size(15)
+            .nresamples(RESAMPLES)
+            .warm_up_time(Duration::from_millis(200))
+            .measurement_time(Duration::from_millis(800));
         lines_of::<parking_lot::Mutex<Clients>>(&mut group, "mutex", read_share);
         lines_of::<parking_lot::RwLock<Clients>>(&mut group, "rwlock", read_share);
         lines_of::<SemaphoreLock<Clients>>(&mut group, "semaphore", read_share);

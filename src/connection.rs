@@ -152,6 +152,8 @@ impl Connection {
             Err(panic) => {
                 let message = text(panic.as_ref());
                 tracing::error!(client = %self.client.id(), panic = message, "a session panicked");
+                // What was thrown is user code, too, and so is its drop.
+                std::mem::forget(panic);
                 self.stage = Stage::Leaving(Closed::Panicked);
                 self.leave(Closed::Panicked);
                 None

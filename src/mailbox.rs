@@ -29,7 +29,7 @@
 mod batch;
 mod duty;
 
-use self::batch::Batch;
+use self::batch::{Batch, Parcel};
 use self::duty::{AtomicDuty, Duty};
 use crate::message::Message;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -90,13 +90,13 @@ enum Fate {
 }
 
 struct State {
-    queue: VecDeque<Message>,
+    queue: VecDeque<Parcel>,
     /// Bytes of the queue's first message that were already sent.
     sent_of_first: usize,
     /// An emptied queue, kept so that the next batch need not allocate.
-    spare: VecDeque<Message>,
-    /// Bytes not sent yet, those of a batch that is being sent included. A reply counts once it waits.
-    bytes: usize,
+    spare: VecDeque<Parcel>,
+    /// Bytes of the posts that were not sent in full, those of a batch that is being sent included.
+    posted: usize,
     lost: u64,
     fate: Fate,
     owner_waits: bool,
@@ -112,12 +112,16 @@ pub(crate) enum Stay {
     ToTheEnd,
 }
 
+/// While nobody has tried to send yet, so much may wait in any mailbox, however low its limit: that a crowd posts
+/// before the first of them comes to send says nothing about the client.
+const UNTRIED: usize = 256 * 1024;
+
 /// Batches of [`Stay::AWhile`].
 const A_WHILE: usize = 16;
 
 impl Mailbox {
-    /// An empty mailbox for at most `limit` bytes. One message is always taken by an empty mailbox, however
-    /// long it is.
+    /// An empty mailbox for at most `limit` bytes of posts. One message is always taken by an empty mailbox,
+    /// however long it is; and before anybody has tried to send, up to 256 KiB are taken in any case.
     pub fn new(limit: usize, outlet: Box<dyn Outlet>) -> Self {
         Self {
             limit,
@@ -127,7 +131,7 @@ impl Mailbox {
                 queue: VecDeque::new(),
                 sent_of_first: 0,
                 spare: VecDeque::new(),
-                bytes: 0,
+                posted: 0,
                 lost: 0,
                 fate: Fate::Open,
                 owner_waits: false,
@@ -152,26 +156,31 @@ impl Mailbox {
         if message.is_empty() {
             return Posted::Queued;
         }
-        if state.bytes > 0 && state.bytes + message.len() > self.limit {
+        let limit = if self.duty.is(Duty::Posted) {
+            self.limit.max(UNTRIED)
+        } else {
+            self.limit
+        };
+        if state.posted > 0 && state.posted + message.len() > limit {
             state.lost += 1;
             state.fate = Fate::Overflowed;
             return Posted::Overflowed;
         }
-        state.push(message.clone());
+        state.posted += message.len();
+        state.queue.push_back(Parcel::Post(message.clone()));
         // Nobody but an owner who replies can change the duty while we hold the lock, and it only goes to and
-        // fro between these two.
+        // fro between the first two.
         loop {
-            if self.duty.step(Duty::Idle, Duty::Posted) {
-                return Posted::Ring;
-            }
-            if self.duty.step(Duty::Replying, Duty::Taken) {
-                return Posted::Queued;
-            }
-            if self.duty.is(Duty::Posted) && state.bytes > self.limit / 2 {
-                return Posted::Ring;
-            }
-            if !self.duty.is(Duty::Idle) && !self.duty.is(Duty::Replying) {
-                return Posted::Queued;
+            match self.duty.get() {
+                Duty::Idle if self.duty.step(Duty::Idle, Duty::Posted) => return Posted::Ring,
+                Duty::Replying if self.duty.step(Duty::Replying, Duty::Taken) => {
+                    return Posted::Queued;
+                }
+                Duty::Idle | Duty::Replying => {}
+                Duty::Posted if state.posted > self.limit / 2 => return Posted::Ring,
+                Duty::Posted | Duty::Taken | Duty::Blocked | Duty::CutOff => {
+                    return Posted::Queued;
+                }
             }
         }
     }
@@ -183,7 +192,12 @@ impl Mailbox {
 
     /// Whether more than half of the limit waits: it should be sent before anything else is posted.
     pub fn is_half_full(&self) -> bool {
-        self.bytes() > self.limit / 2
+        self.posted() > self.limit / 2
+    }
+
+    /// Whether nothing waits and nobody is sending.
+    pub fn is_idle(&self) -> bool {
+        self.duty.is(Duty::Idle)
     }
 
     /// Takes out what waits, as a sender does whose client takes everything: for an [`Outlet`] that is not a
@@ -201,9 +215,9 @@ impl Mailbox {
         taken
     }
 
-    /// Bytes that wait.
-    pub fn bytes(&self) -> usize {
-        self.state.lock().bytes
+    /// Bytes of the posts that wait: what is held against the limit.
+    pub fn posted(&self) -> usize {
+        self.state.lock().posted
     }
 
     /// Whether the client was cut off because it read too slowly.
@@ -261,7 +275,7 @@ impl Mailbox {
             if state.fate != Fate::Open {
                 return Ok(Flushed::CutOff);
             }
-            state.push(Message::from(answer));
+            state.queue.push_back(Parcel::Reply(answer.into()));
             // A poster had the duty and may have given it back: then it is ours.
             self.duty.step(Duty::Idle, Duty::Posted);
             return self.take_duty(state, stay, send);
@@ -278,12 +292,12 @@ impl Mailbox {
         match outcome {
             Ok(sent) => {
                 if sent < answer.len() {
-                    state.push_first(Message::from(&answer[sent..]));
+                    state.queue.push_front(Parcel::Reply(answer[sent..].into()));
                 }
                 self.send_all(state, stay, send)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                state.push_first(Message::from(answer));
+                state.queue.push_front(Parcel::Reply(answer.into()));
                 Ok(self.give_back(&state, Duty::Blocked, Flushed::Blocked))
             }
             Err(error) => Err(self.break_off(state, error)),
@@ -298,7 +312,7 @@ impl Mailbox {
         state.fate = Fate::Closed;
         self.duty.set(Duty::CutOff);
         let dropped = std::mem::take(&mut state.queue);
-        state.bytes = 0;
+        state.posted = 0;
         state.sent_of_first = 0;
         std::mem::take(&mut state.lost) + dropped.len() as u64
     }
@@ -353,11 +367,12 @@ impl Mailbox {
             }
             let spare = std::mem::take(&mut state.spare);
             let mut batch = Batch {
-                messages: std::mem::replace(&mut state.queue, spare),
+                parcels: std::mem::replace(&mut state.queue, spare),
                 sent_of_first: std::mem::take(&mut state.sent_of_first),
+                posts_sent: 0,
             };
-            let (sent, outcome) = MutexGuard::unlocked(&mut state, || batch.send(&mut send));
-            state.bytes -= sent;
+            let outcome = MutexGuard::unlocked(&mut state, || batch.send(&mut send));
+            state.posted -= batch.posts_sent;
             state.put_back(batch);
             match outcome {
                 Ok(()) => {}
@@ -385,7 +400,7 @@ impl Mailbox {
             state.fate = Fate::Closed;
             state.lost += state.queue.len() as u64;
             state.queue.clear();
-            state.bytes = 0;
+            state.posted = 0;
         }
         self.give_back(&state, Duty::CutOff, Flushed::CutOff);
         error
@@ -393,24 +408,14 @@ impl Mailbox {
 }
 
 impl State {
-    fn push(&mut self, message: Message) {
-        self.bytes += message.len();
-        self.queue.push_back(message);
-    }
-
-    fn push_first(&mut self, message: Message) {
-        self.bytes += message.len();
-        self.queue.push_front(message);
-    }
-
     /// What a batch could not send goes before what was posted meanwhile.
     fn put_back(&mut self, mut batch: Batch) {
-        if batch.messages.is_empty() {
-            self.spare = batch.messages;
+        if batch.parcels.is_empty() {
+            self.spare = batch.parcels;
             return;
         }
-        batch.messages.append(&mut self.queue);
-        self.queue = batch.messages;
+        batch.parcels.append(&mut self.queue);
+        self.queue = batch.parcels;
         self.sent_of_first = batch.sent_of_first;
     }
 }

@@ -145,8 +145,10 @@ mod tests {
     struct Rings(Arc<AtomicUsize>);
 
     impl Outlet for Rings {
-        fn ring(&self, _: &Arc<Mailbox>) {
+        fn ring(&self, mailbox: &Arc<Mailbox>) {
             self.0.fetch_add(1, Ordering::Relaxed);
+            // Its client reads nothing.
+            let _ = mailbox.flush(|_| Err(std::io::ErrorKind::WouldBlock.into()));
         }
     }
 

@@ -180,9 +180,23 @@ impl Server {
             reason,
         };
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for addr in self.listen.to_socket_addrs().map_err(failed)? {
+        let addrs = self
+            .listen
+            .to_socket_addrs()
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidInput => StartError::Options(format!(
+                    "--listen {:?} is not HOST:PORT, with a port from 0 to 65535",
+                    self.listen
+                )),
+                _ => failed(error),
+            })?;
+        for addr in addrs {
             match Listener::bind(addr, self.backlog) {
                 Ok(listener) => return Ok(listener),
+                // A name may stand for several addresses; who looks for the server finds the other one there.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    return Err(failed(error));
+                }
                 Err(error) => last = error,
             }
         }

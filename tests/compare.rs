@@ -49,7 +49,7 @@ fn the_table_has_a_row_per_cell_and_no_control_characters() {
     }
     assert!(table.contains("--workers 4"), "{table}");
     let plan = text(&output.stderr);
-    assert_eq!(plan, "4 cells x 1 rounds of 50ms: about 1s\n");
+    assert_eq!(plan, "4 cells x 1 round of 50ms: about 1s\n");
     let printed = table.chars().chain(plan.chars());
     assert!(printed.into_iter().all(|c| c == '\n' || !c.is_control()));
 }

@@ -3,7 +3,9 @@
 use bytesize::ByteSize;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use guardhouse::strategy::{LockKind, ModelKind};
+use std::fmt;
 use std::num::NonZeroUsize;
+use std::str::FromStr;
 use std::time::Duration;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -110,8 +112,8 @@ pub(crate) struct Serve {
     #[arg(long, default_value = "on", value_name = "on|off")]
     pub(crate) nodelay: Switch,
     /// Close a client that is silent for so long, like 30s [default: never]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) idle_timeout: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    pub(crate) idle_timeout: Option<Time>,
     /// Serve so many at once and refuse one more [default: no limit]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) max_clients: Option<NonZeroUsize>,
@@ -122,8 +124,8 @@ pub(crate) struct Serve {
     #[arg(long, default_value = "256KiB", value_name = "BYTES")]
     pub(crate) mailbox: ByteSize,
     /// How long busy clients may go on after the first signal
-    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) drain: Duration,
+    #[arg(long, default_value = "5s", value_name = "TIME")]
+    pub(crate) drain: Time,
     /// Drain when the process of this number, which started this one, is gone; for those that start servers to
     /// measure them
     #[arg(long, hide = true, value_name = "PID")]
@@ -144,7 +146,7 @@ pub(crate) enum Connect {
         #[arg(default_value = "127.0.0.1:7777", value_name = "HOST:PORT")]
         addr: String,
         /// Who is talking: lines go out as `[NAME] text`
-        #[arg(long, default_value = "guest")]
+        #[arg(long, default_value = "guest", value_parser = name)]
         name: String,
     },
 }
@@ -245,6 +247,37 @@ macro_rules! named {
 }
 
 named!(ModelKind, LockKind);
+
+/// A duration, and how it was typed: refusals quote it.
+#[derive(Clone, Debug)]
+pub(crate) struct Time {
+    typed: String,
+    pub(crate) time: Duration,
+}
+
+impl FromStr for Time {
+    type Err = humantime::DurationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self {
+            typed: text.into(),
+            time: humantime::parse_duration(text)?,
+        })
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.typed)
+    }
+}
+
+fn name(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err("a name has at least 1 character, and no control characters");
+    }
+    Ok(text.into())
+}
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     let number: usize = text.parse().map_err(|error| format!("{error}"))?;

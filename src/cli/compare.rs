@@ -151,12 +151,16 @@ fn announce(args: &Compare, plan: &Plan) {
     let all = each.saturating_mul(u32::try_from(plan.runs()).unwrap_or(u32::MAX));
     let all = Duration::from_secs((all.as_secs_f64().round() as u64).max(1));
     eprintln!(
-        "{} cells x {} rounds of {}: about {}",
-        plan.cells().len(),
-        plan.rounds(),
+        "{} x {} of {}: about {}",
+        counted(plan.cells().len(), "cell"),
+        counted(plan.rounds(), "round"),
         humantime::format_duration(args.duration),
         humantime::format_duration(all)
     );
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn measure(

@@ -10,7 +10,6 @@ mod serve;
 pub(crate) use args::Args;
 
 use args::Command;
-use std::io;
 use std::process::ExitCode;
 
 /// Wrong use: exit code 2. The text names flag, value and limit.
@@ -36,11 +35,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// Prints why it went wrong, and says with which code to exit: 2 for wrong use, 1 for failure. Whoever closed
-/// the pipe that we print to has seen enough: that is no failure.
+/// our stdout has seen enough: that is no failure.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    if let Some(io) = error.downcast_ref::<io::Error>()
-        && io.kind() == io::ErrorKind::BrokenPipe
-    {
+    if error.is::<output::SeenEnough>() {
         return ExitCode::SUCCESS;
     }
     output::complain(&format!("error: {error:#}"));

@@ -1,15 +1,53 @@
 //! Where lines go: answers to stdout, what happens to stderr.
 
+use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, IsTerminal, Write};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::LevelFilter;
 
-/// Prints one line and flushes it. Unlike `println!`, a closed pipe is an error and not a panic.
-pub(crate) fn line(text: &str) -> io::Result<()> {
+/// Whoever read stdout has closed it.
+#[derive(Debug)]
+pub(crate) struct SeenEnough;
+
+impl std::fmt::Display for SeenEnough {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("nobody reads stdout any more")
+    }
+}
+
+impl std::error::Error for SeenEnough {}
+
+/// Prints to stdout and flushes it. Unlike `print!`, a closed pipe is an error, [`SeenEnough`], and not a panic.
+pub(crate) fn print(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}")?;
-    stdout.flush()
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(SeenEnough.into()),
+        printed => printed.context("cannot print"),
+    }
+}
+
+/// [`print`] with a line's end.
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    print(format!("{text}\n").as_bytes())
+}
+
+/// Text for a terminal, with control characters made visible: whoever sent it is not to rule the screen.
+pub(crate) fn harmless(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => shown.push(character),
+            '\0'..='\x1f' | '\x7f' => {
+                shown.push('^');
+                shown.push(char::from(character as u8 ^ 64));
+            }
+            _ if character.is_control() => shown.extend(character.escape_unicode()),
+            _ => shown.push(character),
+        }
+    }
+    shown
 }
 
 /// Sends the log to stderr, by way of a thread: a reader of stderr that stops reading must not stop the
@@ -64,3 +102,15 @@ const PATIENCE: Timespec = Timespec {
     tv_sec: 1,
     tv_nsec: 0,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        assert_eq!(harmless(b"a\x1b[2Jb\tc\r\n"), "a^[[2Jb\tc^M\n");
+        assert_eq!(harmless("\u{9b}2J".as_bytes()), "\\u{9b}2J");
+        assert_eq!(harmless("가\n".as_bytes()), "가\n");
+    }
+}

@@ -4,12 +4,12 @@ use super::args::{FullPolicy, Serve, ServiceName, Switch, Verbosity};
 use super::{WrongUse, output};
 use anyhow::Context;
 use bytesize::ByteSize;
-use guardhouse::model::WhenFull;
+use guardhouse::model::{Pool, WhenFull};
 use guardhouse::shutdown::Shutdown;
 use guardhouse::stats::Snapshot;
 use guardhouse::strategy::{LockKind, ModelKind, ModelOptions, ServiceKind};
 use guardhouse::sync::SemaphoreLock;
-use guardhouse::{Limits, Server, strategy};
+use guardhouse::{Limits, Server, StartError, strategy};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
 };
@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(super) const OWN_DESCRIPTORS: usize = 24;
 pub(super) const FD_SETSIZE: usize = 1024;
 const MOST_WORKERS: usize = 16 * 1024;
-const LONGEST_QUEUE: usize = 1 << 20;
+const LONGEST_QUEUE: usize = Pool::LONGEST_QUEUE;
 const SMALLEST_STACK: ByteSize = ByteSize::kib(64);
 const LARGEST_STACK: ByteSize = ByteSize::gib(1);
 const LARGEST_LINE: ByteSize = ByteSize::mib(64);
@@ -52,7 +52,10 @@ fn serve(args: &Serve) -> anyhow::Result<()> {
         set_parent_process_death_signal(Some(Signal::TERM))
             .context("cannot be told of the end of the parent process")?;
     }
-    let handle = server.start()?;
+    let handle = server.start().map_err(|error| match error {
+        StartError::Options(sentence) => anyhow::Error::new(WrongUse(sentence)),
+        error => error.into(),
+    })?;
     if let Some(parent) = args.with_parent
         && Pid::as_raw(getppid()) != parent
     {
@@ -99,8 +102,8 @@ fn server(args: &Serve) -> Server {
         .limits(Limits {
             max_clients: args.max_clients.map(NonZeroUsize::get),
             mailbox: bytes(args.mailbox),
-            idle_timeout: args.idle_timeout,
-            drain: args.drain,
+            idle_timeout: args.idle_timeout.as_ref().map(|idle| idle.time),
+            drain: args.drain.time,
             nodelay: args.nodelay == Switch::On,
         })
 }
@@ -211,22 +214,17 @@ fn check_sizes(args: &Serve) -> Result<(), WrongUse> {
 
 fn check_times(args: &Serve) -> Result<(), WrongUse> {
     let longest = Limits::LONGEST;
-    let show = humantime::format_duration;
-    if let Some(idle) = args.idle_timeout
-        && !(SHORTEST_IDLE..=longest).contains(&idle)
+    if let Some(idle) = &args.idle_timeout
+        && !(SHORTEST_IDLE..=longest).contains(&idle.time)
     {
         return Err(WrongUse(format!(
-            "--idle-timeout {} is outside {} to {}",
-            show(idle),
-            show(SHORTEST_IDLE),
-            show(longest)
+            "--idle-timeout {idle} is outside {SHORTEST_IDLE:?} to {longest:?} (30 days)"
         )));
     }
-    if args.drain > longest {
+    if args.drain.time > longest {
         return Err(WrongUse(format!(
-            "--drain {} is longer than {}",
-            show(args.drain),
-            show(longest)
+            "--drain {} is longer than {longest:?} (30 days)",
+            args.drain
         )));
     }
     Ok(())

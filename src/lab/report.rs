@@ -121,8 +121,8 @@ impl Row {
             model: cell.model.name(),
             sync: cell.sync.name(),
             messages_per_second: spread(|sample| sample.measured.per_second())?,
-            p50_us: spread(|sample| sample.measured.p50.as_secs_f64() * 1e6)?,
-            p99_us: spread(|sample| sample.measured.p99.as_secs_f64() * 1e6)?,
+            p50_us: spread(|sample| sample.measured.p50.as_nanos() as f64 / 1e3)?,
+            p99_us: spread(|sample| sample.measured.p99.as_nanos() as f64 / 1e3)?,
             server_cpu_us_per_message: maybe(|sample| {
                 Some(sample.server_cpu_s? * 1e6 / sample.measured.messages.max(1) as f64)
             }),

@@ -7,46 +7,62 @@ use std::io::{self, IoSlice};
 /// Slices handed to the kernel in one call.
 const SLICES: usize = 64;
 
-/// Messages on their way out, and how much of the first is gone.
+/// Something to send.
+pub(super) enum Parcel {
+    /// From another client, and counted against the mailbox's limit.
+    Post(Message),
+    /// The client's own answer, or the rest of one.
+    Reply(Box<[u8]>),
+}
+
+impl Parcel {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Post(message) => message.as_bytes(),
+            Self::Reply(bytes) => bytes,
+        }
+    }
+}
+
+/// Parcels on their way out, and how much of the first is gone.
 pub(super) struct Batch {
-    pub(super) messages: VecDeque<Message>,
+    pub(super) parcels: VecDeque<Parcel>,
     pub(super) sent_of_first: usize,
+    /// Bytes of the posts that were sent in full.
+    pub(super) posts_sent: usize,
 }
 
 impl Batch {
-    /// Sends until nothing is left or `send` fails; says how many bytes went out.
+    /// Sends until nothing is left or `send` fails.
     pub(super) fn send(
         &mut self,
         send: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> (usize, io::Result<()>) {
-        let mut total = 0;
-        while !self.messages.is_empty() {
+    ) -> io::Result<()> {
+        while !self.parcels.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let mut filled = 0;
             let mut skip = self.sent_of_first;
-            for (slice, message) in slices.iter_mut().zip(&self.messages) {
-                *slice = IoSlice::new(&message.as_bytes()[skip..]);
+            for (slice, parcel) in slices.iter_mut().zip(&self.parcels) {
+                *slice = IoSlice::new(&parcel.as_bytes()[skip..]);
                 skip = 0;
                 filled += 1;
             }
-            match send(&slices[..filled]) {
-                Ok(sent) => {
-                    total += sent;
-                    self.advance(sent);
-                }
-                Err(error) => return (total, Err(error)),
-            }
+            let sent = send(&slices[..filled])?;
+            self.advance(sent);
         }
-        (total, Ok(()))
+        Ok(())
     }
 
     fn advance(&mut self, sent: usize) {
         self.sent_of_first += sent;
-        while let Some(first) = self.messages.front()
-            && self.sent_of_first >= first.len()
+        while let Some(first) = self.parcels.front()
+            && self.sent_of_first >= first.as_bytes().len()
         {
-            self.sent_of_first -= first.len();
-            self.messages.pop_front();
+            self.sent_of_first -= first.as_bytes().len();
+            if let Parcel::Post(message) = first {
+                self.posts_sent += message.len();
+            }
+            self.parcels.pop_front();
         }
     }
 }

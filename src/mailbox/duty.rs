@@ -19,6 +19,18 @@ pub(super) enum Duty {
     CutOff,
 }
 
+impl Duty {
+    /// In the order of their numbers.
+    const ALL: [Self; 6] = [
+        Self::Idle,
+        Self::Replying,
+        Self::Posted,
+        Self::Taken,
+        Self::Blocked,
+        Self::CutOff,
+    ];
+}
+
 /// Who has to send. Leaving [`Duty::Idle`] is a step that two may try at once; every other step is
 /// taken by whoever holds the lock, but for the one from [`Duty::Replying`] back to idle.
 pub(super) struct AtomicDuty(AtomicU8);
@@ -26,6 +38,10 @@ pub(super) struct AtomicDuty(AtomicU8);
 impl AtomicDuty {
     pub(super) const fn new(duty: Duty) -> Self {
         Self(AtomicU8::new(duty as u8))
+    }
+
+    pub(super) fn get(&self) -> Duty {
+        Duty::ALL[usize::from(self.0.load(Ordering::Acquire))]
     }
 
     pub(super) fn is(&self, duty: Duty) -> bool {

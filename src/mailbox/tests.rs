@@ -51,7 +51,7 @@ fn only_the_first_post_gives_the_duty_and_one_flush_sends_for_all() {
     });
     assert_eq!(flushed.unwrap(), Flushed::Empty);
     assert_eq!(calls.into_inner(), 1);
-    assert_eq!(mailbox.bytes(), 0);
+    assert_eq!(mailbox.posted(), 0);
     assert_eq!(mailbox.post(&Message::from("c")), Posted::Ring);
 }
 
@@ -80,7 +80,7 @@ fn what_a_full_socket_left_goes_first_however_it_was_cut() {
         let _ = mailbox.post(&Message::from("ghi"));
         assert_eq!(mailbox.flush(socket(99, &taken)).unwrap(), Flushed::Empty);
         assert_eq!(taken.into_inner(), b"abcdefghi", "{room}");
-        assert_eq!(mailbox.bytes(), 0);
+        assert_eq!(mailbox.posted(), 0);
     }
 }
 
@@ -143,7 +143,31 @@ fn an_overflow_is_told_to_the_next_sender_even_while_another_sends() {
 fn an_empty_mailbox_takes_one_message_of_any_length() {
     let mailbox = mailbox(1);
     assert_eq!(mailbox.post(&Message::from("long")), Posted::Ring);
+    let blocked = mailbox.flush(|_| would_block()).unwrap();
+    assert_eq!(blocked, Flushed::Blocked);
     assert_eq!(mailbox.post(&Message::from("x")), Posted::Overflowed);
+}
+
+#[test]
+fn posts_before_the_first_try_to_send_do_not_overflow_a_small_mailbox() {
+    let mailbox = mailbox(5);
+    let posts = UNTRIED / 4;
+    assert_eq!(mailbox.post(&Message::from("1234")), Posted::Ring);
+    for _ in 1..posts {
+        assert_eq!(mailbox.post(&Message::from("1234")), Posted::Ring);
+    }
+    assert_eq!(mailbox.post(&Message::from("1")), Posted::Overflowed);
+}
+
+#[test]
+fn a_reply_that_waits_leaves_room_for_posts() {
+    let mailbox = mailbox(5);
+    let replied = mailbox.reply(b"a long reply", Stay::AWhile, |_| would_block());
+    assert_eq!(replied.unwrap(), Flushed::Blocked);
+    assert!(!mailbox.is_idle());
+    assert_eq!(mailbox.post(&Message::from("12345")), Posted::Queued);
+    assert_eq!(mailbox.posted(), 5);
+    assert_eq!(mailbox.post(&Message::from("6")), Posted::Overflowed);
 }
 
 #[test]

@@ -39,6 +39,17 @@ pub(super) enum Accepted {
     Pause(Duration),
 }
 
+/// What the reserve was good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reserve {
+    /// One client fewer waits.
+    Refused,
+    /// No client waits.
+    Nobody,
+    /// Clients wait, and cannot even be refused.
+    Useless,
+}
+
 /// Accepted at one turn at most: a crowd at the door must not starve those inside.
 const TURN: usize = 64;
 
@@ -116,11 +127,11 @@ impl<'a> Acceptor<'a> {
                         self.context.stats.aborted();
                         tracing::debug!(%error, "a connection broke before it was accepted");
                     }
-                    Trouble::Shortage => {
-                        if !self.refuse_one_for_want_of_descriptors(error) {
-                            return Ok(Accepted::Pause(self.next_pause()));
-                        }
-                    }
+                    Trouble::Shortage => match self.refuse_one_for_want_of_descriptors(error) {
+                        Reserve::Refused => {}
+                        Reserve::Nobody => return Ok(Accepted::Turn),
+                        Reserve::Useless => return Ok(Accepted::Pause(self.next_pause())),
+                    },
                     Trouble::Fatal => return Err(error),
                 },
             }
@@ -157,29 +168,44 @@ impl<'a> Acceptor<'a> {
         });
     }
 
-    /// Tells the first client in the queue why it is not served, by way of the reserve. `false` when there was
-    /// no way to.
-    fn refuse_one_for_want_of_descriptors(&mut self, error: io::Error) -> bool {
+    /// Tells the first client in the queue why it is not served, by way of the reserve.
+    fn refuse_one_for_want_of_descriptors(&mut self, error: io::Error) -> Reserve {
+        if self.reserve.take().is_none() {
+            self.reserve = open_reserve().ok();
+            self.run_short(&error);
+            return Reserve::Useless;
+        }
+        let accepted = self.listener.accept();
+        let outcome = match &accepted {
+            Ok((stream, addr)) => {
+                self.run_short(&error);
+                self.context.stats.accepted();
+                refuse(self.context, stream, *addr, &Refusal::Descriptors(error));
+                Reserve::Refused
+            }
+            Err(error) => match Trouble::of(error) {
+                // Accept looks for a descriptor before it looks for a client.
+                Trouble::Nobody => Reserve::Nobody,
+                Trouble::TheirsAlone => {
+                    self.context.stats.aborted();
+                    Reserve::Refused
+                }
+                Trouble::Shortage | Trouble::Fatal => {
+                    self.run_short(error);
+                    Reserve::Useless
+                }
+            },
+        };
+        drop(accepted);
+        self.reserve = open_reserve().ok();
+        outcome
+    }
+
+    fn run_short(&mut self, error: &io::Error) {
         if !self.short {
             self.short = true;
             tracing::warn!(%error, "out of descriptors; clients are refused until some come back");
         }
-        if self.reserve.take().is_none() {
-            self.reserve = open_reserve().ok();
-            return false;
-        }
-        let accepted = self.listener.accept();
-        let refused = match &accepted {
-            Ok((stream, addr)) => {
-                self.context.stats.accepted();
-                refuse(self.context, stream, *addr, &Refusal::Descriptors(error));
-                true
-            }
-            Err(error) => matches!(Trouble::of(error), Trouble::TheirsAlone | Trouble::Nobody),
-        };
-        drop(accepted);
-        self.reserve = open_reserve().ok();
-        refused
     }
 
     fn next_pause(&mut self) -> Duration {

@@ -42,11 +42,19 @@ pub(super) fn run<'env>(
         Builder::new()
             .name("gh-warden".into())
             .spawn_scoped(scope, move || warden.run(context))?;
-        let outcome = door(scope, &house, acceptor);
-        context.shutdown.drain();
-        house.warden.close_to_newcomers();
-        outcome
+        let _closing = Closing(&house);
+        door(scope, &house, acceptor)
     })
+}
+
+/// Ends the house when the door is left, also by a panic: the scope would wait for its warden for ever.
+struct Closing<'a>(&'a House<'a>);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.context.shutdown.drain();
+        self.0.warden.close_to_newcomers();
+    }
 }
 
 impl House<'_> {
@@ -64,10 +72,13 @@ impl House<'_> {
         self.context.stats.opened();
         tracing::info!(client = %seat.id, addr = %seat.addr, "connected");
 
-        let why = self.converse(&seat, buffers);
+        let mut why = self.converse(&seat, buffers);
         let lost = seat.mailbox.close();
         if why.lingers() {
             socket::linger(&seat.stream, &mut buffers.input);
+        }
+        if why == Closed::Drained {
+            why = self.see_out(&seat, buffers);
         }
         tracing::info!(client = %seat.id, addr = %seat.addr, %why, lost, "closed");
         self.context.stats.closed(why, lost);
@@ -137,6 +148,19 @@ impl House<'_> {
         }
     }
 
+    /// A client that knows nothing of the drain may go on sending. What it was sent is safe from the RST that it
+    /// gets for that only once it has arrived there.
+    fn see_out(&self, seat: &Seat, buffers: &mut Buffers) -> Closed {
+        if socket::await_acknowledgement(&seat.stream, || self.warden.is_forced()) {
+            socket::discard_unread(&seat.stream, &mut buffers.input);
+            Closed::Drained
+        } else if self.warden.is_forced() {
+            Closed::Forced
+        } else {
+            Closed::Lost
+        }
+    }
+
     /// `recv` says "end" when the client ended its side, and when somebody here made it: `Ok` when what was
     /// received is still to be answered, `Err` when the connection is cut.
     fn why_input_ended(&self, seat: &Seat) -> Result<Closed, Closed> {
@@ -149,5 +173,34 @@ impl House<'_> {
         } else {
             Ok(Closed::Drained)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::service::Echo;
+    use crate::shutdown::Shutdown;
+    use crate::stats::Stats;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[test]
+    fn a_panic_at_the_door_ends_the_house_and_does_not_hang_it() {
+        let (shutdown, stats) = (Shutdown::new().unwrap(), Stats::default());
+        let context = Context {
+            service: &Echo,
+            limits: Limits::default(),
+            shutdown: &shutdown,
+            stats: &stats,
+        };
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), 1).unwrap();
+        let left = catch_unwind(AssertUnwindSafe(|| {
+            run(listener, context, |_, _, _| {
+                std::panic::resume_unwind(Box::new("the door fell off its hinges"))
+            })
+        }));
+        assert!(left.is_err());
+        assert!(shutdown.is_draining());
     }
 }

@@ -4,9 +4,11 @@ use super::warden::Place;
 use super::{Buffers, Context, Model, blocking};
 use crate::net::Listener;
 use crate::stats::Refusal;
-use crossbeam_channel::{TrySendError, bounded};
+use crate::sync::Semaphore;
+use crossbeam_channel::bounded;
 use std::io;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::thread::Builder;
 
 /// One acceptor hands sockets to N workers through a bounded queue; a worker serves its client to the end
@@ -44,9 +46,20 @@ impl Pool {
         }
     }
 
-    /// Sets how many clients may wait for a worker. With 0, a client is handed over hand to hand.
+    /// The most clients that can be allowed to wait for a worker.
+    pub const LONGEST_QUEUE: usize = 1 << 20;
+
+    /// Sets how many clients may wait for a worker. With 0, only a worker without a client takes one.
+    ///
+    /// # Panics
+    /// When `clients` exceeds [`LONGEST_QUEUE`](Self::LONGEST_QUEUE).
     #[must_use]
     pub fn queue(mut self, clients: usize) -> Self {
+        assert!(
+            clients <= Self::LONGEST_QUEUE,
+            "a queue of {clients} clients is longer than {}",
+            Self::LONGEST_QUEUE
+        );
         self.queue = clients;
         self
     }
@@ -66,7 +79,11 @@ impl Model for Pool {
 
     fn run(&self, listener: Listener, context: Context<'_>) -> io::Result<()> {
         blocking::run(listener, context, |scope, house, acceptor| {
-            let (queue, handed_over) = bounded::<Place>(self.queue);
+            // Room is counted by permits and not by the channel, whose count would leave out a worker that is
+            // on its way back to it.
+            let places = self.workers.get() + self.queue;
+            let room = Arc::new(Semaphore::new(places));
+            let (queue, handed_over) = bounded::<Place>(places);
             for _ in 0..self.workers.get() {
                 let handed_over = handed_over.clone();
                 let house = house.clone();
@@ -81,15 +98,17 @@ impl Model for Pool {
             }
             drop(handed_over);
             acceptor.run(|newcomer| {
-                let place = house.seat(newcomer);
-                let full = match self.when_full {
-                    // During a drain the workers end their clients and come back to the queue, so this
-                    // wait ends, too.
-                    WhenFull::Wait => queue.send(place).map_err(|error| error.0),
-                    WhenFull::Reject => queue.try_send(place).map_err(TrySendError::into_inner),
+                let mut place = house.seat(newcomer);
+                place.room = match self.when_full {
+                    // During a drain the workers end their clients, so this wait ends, too.
+                    WhenFull::Wait => Some(room.acquire_owned(1)),
+                    WhenFull::Reject => room.try_acquire_owned(1),
                 };
-                if let Err(place) = full {
+                if place.room.is_none() {
                     house.refuse(&place.seat, &Refusal::QueueFull { limit: self.queue });
+                } else if queue.send(place).is_err() {
+                    // The workers hold the other end for as long as this scope lasts.
+                    tracing::error!("no worker is left");
                 }
             })
         })

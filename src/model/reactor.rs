@@ -37,6 +37,14 @@ const SHUTDOWN: Token = Token(2);
 /// The first client's token; its index in the table is the difference.
 const CLIENTS: usize = 3;
 
+fn token(key: usize) -> Token {
+    Token(CLIENTS + key)
+}
+
+fn key(token: Token) -> usize {
+    token.0 - CLIENTS
+}
+
 /// Serves on `P` until shutdown.
 pub(super) fn run<P: Poller>(listener: Listener, context: Context<'_>) -> io::Result<()> {
     let mut reactor = Reactor::<P>::new(listener, context)?;
@@ -157,7 +165,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
             permit,
         } = newcomer;
         let entry = self.clients.vacant_entry();
-        let token = Token(CLIENTS + entry.key());
+        let token = token(entry.key());
         if let Err(error) = self.poller.add(stream.as_fd(), token, Interest::READ) {
             acceptor::refuse(self.context, &stream, addr, &Refusal::Unwatchable(error));
             return;
@@ -177,7 +185,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     /// A client is ready.
     fn serve(&mut self, event: Event) {
-        let key = event.token.0 - CLIENTS;
+        let key = key(event.token);
         // Gone earlier in this turn.
         let Some(occupant) = self.clients.get_mut(key) else {
             return;
@@ -202,14 +210,15 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     /// Sends what was posted since the last time, each client's in one call.
     fn flush_rung(&mut self) {
-        // Sessions that end here may post again.
-        loop {
+        // Sessions that end here may post again. Those that then post still wait for the next turn, which
+        // comes at once: whoever posts without end must not keep the reactor from its clients.
+        for _ in 0..2 {
             let rung = self.rings.take();
             if rung.is_empty() {
                 return;
             }
             for &token in &rung {
-                let key = token.0 - CLIENTS;
+                let key = key(token);
                 if let Some(occupant) = self.clients.get_mut(key) {
                     occupant.flush();
                     self.settle(key);
@@ -226,15 +235,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
         };
         if let Stage::Leaving(why) = occupant.connection.stage()
             && !occupant.connection.is_blocked()
-            && occupant.lingers_until.is_none()
+            && occupant.parting.is_none()
+            && let Some(at) = occupant.part(why)
         {
-            if why.lingers() && !self.forced {
-                let until = occupant.linger();
-                self.timers
-                    .set(until, key, occupant.connection.client().id());
-            } else {
-                occupant.connection.finish();
-            }
+            self.timers.set(at, key, occupant.connection.client().id());
         }
         if let Stage::Gone(why) = occupant.connection.stage() {
             self.remove(key, why);
@@ -243,8 +247,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
         let interest = occupant.interest();
         if interest != occupant.watched {
             occupant.watched = interest;
-            let token = Token(CLIENTS + key);
-            if let Err(error) = self.poller.modify(occupant.stream.as_fd(), token, interest) {
+            let watched = self
+                .poller
+                .modify(occupant.stream.as_fd(), token(key), interest);
+            if let Err(error) = watched {
                 tracing::error!(%error, "a client could not be watched any more");
                 self.remove(key, Closed::Lost);
             }
@@ -257,10 +263,16 @@ impl<'a, P: Poller> Reactor<'a, P> {
             tracing::error!(%error, "a client that left was not watched");
         }
         let client = occupant.connection.client();
-        let lost = client.mailbox().close();
+        let lost = occupant.lost + client.mailbox().close();
         tracing::info!(client = %client.id(), addr = %client.addr(), %why, lost, "closed");
         self.context.stats.closed(why, lost);
         drop(occupant);
+        let clients = &self.clients;
+        self.timers.prune(clients.len(), |key, id| {
+            clients
+                .get(key)
+                .is_some_and(|occupant| occupant.connection.client().id() == id)
+        });
     }
 
     /// Ends whoever has been silent for too long, lingered for too long, or outlived the drain.
@@ -276,17 +288,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
             if occupant.connection.client().id() != id {
                 continue;
             }
-            match occupant.deadline(self.context.limits.idle_timeout) {
-                Some(deadline) if deadline > now => self.timers.set(deadline, key, id),
-                Some(_) => {
-                    if occupant.lingers_until.is_some() {
-                        occupant.connection.finish();
-                    } else {
-                        occupant.connection.abandon(Closed::Idle);
-                    }
-                    self.settle(key);
-                }
-                None => {}
+            let idle_timeout = self.context.limits.idle_timeout;
+            match occupant.look(now, idle_timeout, &mut self.buffers.input) {
+                Some(again) => self.timers.set(again, key, id),
+                None => self.settle(key),
             }
         }
         if self.paused_until.is_some_and(|until| until <= now) {
@@ -326,22 +331,23 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     /// Idle clients are closed here and now; the others' input ends after what has arrived.
     fn begin_drain(&mut self) {
-        let keys: Vec<usize> = self.clients.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            let Some(occupant) = self.clients.get_mut(key) else {
-                continue;
-            };
-            if occupant.is_idle() {
-                self.report.idle += 1;
-                occupant.end(&mut self.buffers, Closed::Drained);
-                self.settle(key);
-            } else {
-                self.report.busy += 1;
-                socket::end_reading(&occupant.stream);
-            }
-        }
+        // All are looked at before any is closed: an unfinished line that one leaves behind is mail for others.
+        let (idle, busy): (Vec<usize>, Vec<usize>) = self
+            .clients
+            .iter()
+            .map(|(key, _)| key)
+            .partition(|&key| self.clients[key].is_idle());
+        self.report.idle = idle.len() as u64;
+        self.report.busy = busy.len() as u64;
         self.context.stats.drained(self.report);
         self.report.log_begin(self.context.limits.drain);
+        for key in busy {
+            socket::end_reading(&self.clients[key].stream);
+        }
+        for key in idle {
+            self.clients[key].end(&mut self.buffers, Closed::Drained);
+            self.settle(key);
+        }
     }
 
     fn force(&mut self) {

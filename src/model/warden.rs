@@ -26,13 +26,16 @@ use crate::sync::OwnedPermit;
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A failing poll is not to become a busy loop.
+const AFTER_A_FAILURE: Duration = Duration::from_millis(50);
 
 /// What the client of a seat is doing, for the warden's count of idle and busy ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +72,8 @@ impl Seat {
         // In this order: when nothing is unread and *then* still nobody serves it, nothing was ever read,
         // so nothing that the client sent can be lost by hanging up. (A read before the first look would
         // be ordered by the socket's lock in the kernel.)
-        let idle = socket::unread(&self.stream) == 0
-            && self.mailbox.bytes() == 0
+        let idle = socket::is_quiet(&self.stream)
+            && self.mailbox.is_idle()
             // Asked before its thread is woken, which then works on the end of input.
             && !self.is(Doing::Working);
         if idle && self.is(Doing::Waiting) {
@@ -86,6 +89,8 @@ impl Seat {
 pub(super) struct Place {
     /// Declared first, dropped first: whoever sees this client's connection end may come in its stead.
     _permit: Option<OwnedPermit>,
+    /// The same, for the room in a pool.
+    pub(super) room: Option<OwnedPermit>,
     pub(super) seat: Arc<Seat>,
     warden: Arc<Warden>,
 }
@@ -160,6 +165,7 @@ impl Warden {
         }
         Place {
             _permit: newcomer.permit,
+            room: None,
             seat,
             warden: Arc::clone(self),
         }
@@ -184,8 +190,13 @@ impl Warden {
     }
 
     fn watch(&self, stalled: Stalled) {
-        self.table.lock().stalled.push(stalled);
-        self.waker.wake();
+        let mut table = self.table.lock();
+        // Nobody would look any more; and a mailbox kept here keeps its warden.
+        if !table.is_over() {
+            table.stalled.push(stalled);
+            drop(table);
+            self.waker.wake();
+        }
     }
 
     /// The warden's thread: until the acceptor has stopped and every client is gone.
@@ -195,6 +206,7 @@ impl Warden {
         let mut phase = Phase::Serving;
         let mut deadline = None;
         let mut report = DrainReport::default();
+        let mut idle = HashSet::new();
         loop {
             let mut fds = vec![PollFd::new(&self.waker, PollFlags::IN)];
             match phase {
@@ -215,7 +227,10 @@ impl Warden {
             let timeout = deadline.map(|d: Instant| d.saturating_duration_since(Instant::now()));
             match poll(&mut fds, timespec(timeout).as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => tracing::error!(%error, "the warden's poll failed"),
+                Err(error) => {
+                    tracing::error!(%error, "the warden's poll failed");
+                    std::thread::park_timeout(AFTER_A_FAILURE);
+                }
             }
             let ready: Vec<bool> = fds[first_stalled..]
                 .iter()
@@ -233,13 +248,13 @@ impl Warden {
             if phase == Phase::Serving && shutdown.is_draining() {
                 phase = Phase::Draining;
                 deadline = Some(Instant::now() + context.limits.drain);
-                self.begin_drain(&mut report, context);
+                idle = self.begin_drain(&mut report, context);
             }
             let overdue = deadline.is_some_and(|deadline| Instant::now() >= deadline);
             if phase == Phase::Draining && (shutdown.is_forced() || overdue) {
                 phase = Phase::Forced;
                 deadline = None;
-                self.force(&mut report, context);
+                self.force(&mut report, &idle, context);
             }
 
             let mut table = self.table.lock();
@@ -251,25 +266,28 @@ impl Warden {
         report.log();
     }
 
-    fn begin_drain(&self, report: &mut DrainReport, context: Context<'_>) {
+    /// Says who was idle.
+    fn begin_drain(&self, report: &mut DrainReport, context: Context<'_>) -> HashSet<ClientId> {
         let seats = self.enter(Phase::Draining);
-        for seat in &seats {
-            if seat.drain() {
-                report.idle += 1;
-            } else {
-                report.busy += 1;
-            }
-        }
+        let idle: HashSet<ClientId> = seats
+            .iter()
+            .filter(|seat| seat.drain())
+            .map(|seat| seat.id)
+            .collect();
+        report.idle = idle.len() as u64;
+        report.busy = (seats.len() - idle.len()) as u64;
         context.stats.drained(*report);
         report.log_begin(context.limits.drain);
+        idle
     }
 
-    fn force(&self, report: &mut DrainReport, context: Context<'_>) {
+    /// Idle ones may be on their way out still; those are not counted again.
+    fn force(&self, report: &mut DrainReport, idle: &HashSet<ClientId>, context: Context<'_>) {
         let seats = self.enter(Phase::Forced);
         for seat in &seats {
             socket::hang_up(&seat.stream);
+            report.forced += u64::from(!idle.contains(&seat.id));
         }
-        report.forced = seats.len() as u64;
         context.stats.drained(*report);
         report.log_force();
     }
@@ -300,6 +318,7 @@ impl Stalled {
         match self.mailbox.flush_if_blocked(Stay::AWhile, send) {
             Ok(Flushed::Blocked) => true,
             Ok(Flushed::Empty | Flushed::Elsewhere) => false,
+            Ok(Flushed::CutOff) if !self.mailbox.overflowed() => false,
             Ok(Flushed::CutOff) | Err(_) => {
                 socket::hang_up(&self.stream);
                 false
@@ -322,6 +341,8 @@ impl Outlet for Direct {
                 stream: Arc::clone(&self.stream),
                 mailbox: Arc::clone(mailbox),
             }),
+            // Its own thread has closed it, and may be reading on for the last words' sake.
+            Ok(Flushed::CutOff) if !mailbox.overflowed() => {}
             // The client's own thread finds out, clears up and counts.
             Ok(Flushed::CutOff) | Err(_) => socket::hang_up(&self.stream),
         }

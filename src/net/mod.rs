@@ -2,5 +2,6 @@
 
 pub(crate) mod listener;
 pub(crate) mod socket;
+mod unacknowledged;
 
 pub use listener::Listener;

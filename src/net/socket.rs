@@ -65,9 +65,44 @@ pub(crate) fn send(
     }
 }
 
+pub(crate) use super::unacknowledged::unacknowledged;
+
 /// Bytes that have arrived and were not read yet.
 pub(crate) fn unread(stream: &TcpStream) -> u64 {
     rustix::io::ioctl_fionread(stream).unwrap_or(0)
+}
+
+/// Nothing has arrived that was not read, and everything that was written has reached the other side.
+pub(crate) fn is_quiet(stream: &TcpStream) -> bool {
+    unread(stream) == 0 && unacknowledged(stream.as_fd()) == 0
+}
+
+/// How often to look whether everything has reached the other side: no event tells.
+pub(crate) const ACKNOWLEDGED_YET: Duration = Duration::from_millis(5);
+
+/// Waits until everything that was written has reached the other side, until the connection breaks, or until
+/// `give_up`, which is asked every few milliseconds. Says whether everything has.
+pub(crate) fn await_acknowledgement(stream: &TcpStream, give_up: impl Fn() -> bool) -> bool {
+    loop {
+        if unacknowledged(stream.as_fd()) == 0 {
+            return true;
+        }
+        // Asked for nothing, poll tells hang-ups and errors.
+        let mut fds = [PollFd::new(stream, PollFlags::empty())];
+        let broken = poll(&mut fds, timespec(Some(ACKNOWLEDGED_YET)).as_ref());
+        if give_up() || matches!(broken, Ok(1..)) {
+            return false;
+        }
+    }
+}
+
+/// Reads what is there and throws it away, so that closing sends FIN and not RST. Within reason.
+pub(crate) fn discard_unread(stream: &TcpStream, scrap: &mut [u8]) {
+    for _ in 0..64 {
+        if !matches!(receive(stream.as_fd(), scrap, Wait::Never), Ok(n) if n > 0) {
+            return;
+        }
+    }
 }
 
 /// Ends reading: what has arrived can still be read, then comes the end of the stream. A thread that is
@@ -107,12 +142,18 @@ pub(crate) fn send_within(
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
         done => return done,
     }
-    let deadline = Instant::now() + patience;
+    let mut waiting = unacknowledged(stream);
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
         let mut fds = [PollFd::from_borrowed_fd(stream, PollFlags::OUT)];
-        match poll(&mut fds, timespec(Some(left)).as_ref()) {
-            Ok(0) => return Err(io::ErrorKind::WouldBlock.into()),
+        match poll(&mut fds, timespec(Some(patience)).as_ref()) {
+            Ok(0) => {
+                // Writable is only what has room for a third of its buffer. Who reads slowly reads.
+                let still = unacknowledged(stream);
+                if still >= waiting {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                waiting = still;
+            }
             Ok(_) => return send(stream, slices, Wait::Never),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -153,9 +194,5 @@ pub(crate) fn refuse(stream: &TcpStream, sentence: &str) {
         Wait::Never,
     );
     end_writing(stream);
-    for _ in 0..16 {
-        if !matches!(receive(stream.as_fd(), &mut scrap, Wait::Never), Ok(n) if n > 0) {
-            break;
-        }
-    }
+    discard_unread(stream, &mut scrap);
 }

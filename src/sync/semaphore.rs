@@ -59,6 +59,23 @@ impl Semaphore {
     /// # Panics
     /// When `n` exceeds [`permits`](Self::permits): it would wait for ever.
     pub fn acquire(&self, n: usize) -> Permit<'_> {
+        self.take(n);
+        Permit { semaphore: self, n }
+    }
+
+    /// [`acquire`](Self::acquire), with a permit that owns its semaphore.
+    ///
+    /// # Panics
+    /// As [`acquire`](Self::acquire).
+    pub fn acquire_owned(self: &Arc<Self>, n: usize) -> OwnedPermit {
+        self.take(n);
+        OwnedPermit {
+            semaphore: Arc::clone(self),
+            n,
+        }
+    }
+
+    fn take(&self, n: usize) {
         assert!(
             n <= self.permits,
             "{n} permits asked of a semaphore that has {}",
@@ -76,7 +93,6 @@ impl Semaphore {
         if state.serving != state.next {
             self.changed.notify_all();
         }
-        Permit { semaphore: self, n }
     }
 
     /// Takes `n` permits if they are there and nobody waits for any. Never blocks, never overtakes.

@@ -153,12 +153,22 @@ fn an_address_in_use_is_a_failure_that_names_it() {
 }
 
 #[test]
-fn an_address_that_is_none_is_a_failure_that_names_it() {
-    let ended = Program::start(guardhouse(&["serve", "echo", "--listen", "nowhere"])).ended();
+fn an_address_that_is_none_is_refused_with_the_form_it_should_have() {
+    for addr in ["nowhere", "127.0.0.1", "127.0.0.1:99999"] {
+        let ended = Program::start(guardhouse(&["serve", "echo", "--listen", addr])).ended();
+        assert_eq!(ended.code, Some(2), "{}", ended.err);
+        for word in [&format!("--listen \"{addr}\""), "HOST:PORT"] {
+            assert!(ended.err.contains(word), "{}", ended.err);
+        }
+    }
+}
+
+#[test]
+fn an_address_of_another_machine_is_a_failure_that_names_it() {
+    // TEST-NET-1: no machine's own. Only bound to, never sent to.
+    let addr = "192.0.2.1:0";
+    let ended = Program::start(guardhouse(&["serve", "echo", "--listen", addr])).ended();
     assert_eq!(ended.code, Some(1));
-    assert!(
-        ended.err.contains("cannot listen on nowhere"),
-        "{}",
-        ended.err
-    );
+    let reason = format!("cannot listen on {addr}: ");
+    assert!(ended.err.contains(&reason), "{}", ended.err);
 }

@@ -1,13 +1,14 @@
 //! The end of a server: idle clients are closed at once, busy ones may finish, the rest are cut off.
 
-use crate::common::PATIENCE;
 use crate::common::peer::{LONG_LINE, Peer};
+use crate::common::{PATIENCE, wait_until};
 use crate::house::{PLANNED, Subject, until};
 use guardhouse::strategy::ModelKind;
 use guardhouse::{Client, Flow, Handle, Service, Session};
 use parking_lot::{Condvar, Mutex};
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub(crate) fn closes_idle_clients_at_once(subject: Subject) {
@@ -101,6 +102,56 @@ pub(crate) fn answers_what_was_sent_before_the_drain(subject: Subject) {
     assert_eq!((stats.drained, stats.forced), (1, 0));
     assert_eq!((stats.drain.busy, stats.drain.forced), (1, 0));
     assert_eq!(members.count(), 0);
+}
+
+/// An echo that counts what it has answered.
+#[derive(Clone, Default)]
+struct Counted(Arc<AtomicUsize>);
+
+impl Service for Counted {
+    fn open(&self, _: Client) -> Box<dyn Session> {
+        Box::new(self.clone())
+    }
+}
+
+impl Session for Counted {
+    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
+        reply.extend_from_slice(bytes);
+        self.0.fetch_add(bytes.len(), Ordering::SeqCst);
+        Flow::Continue
+    }
+}
+
+pub(crate) fn an_answer_on_its_way_survives_what_the_client_says_after_the_drain(subject: Subject) {
+    // Fits the server's side of the connection, and not the client's.
+    let text = "an answer that takes its time\n".repeat(8000);
+    let answered = Counted::default();
+    let server = subject
+        .serve(answered.clone())
+        .drain(6 * PATIENCE)
+        .start()
+        .unwrap();
+    let mut peer = Peer::connect(server.local_addr());
+    peer.send(&text);
+    wait_until("everything is answered", || {
+        answered.0.load(Ordering::SeqCst) == text.len()
+    });
+
+    server.switch().drain();
+    until(&server, "the drain has begun", |stats| {
+        stats.drain.idle + stats.drain.busy == 1
+    });
+    // A socket that was closed with its answer still on the way would turn this into an RST.
+    peer.send("!");
+    let rest = peer.rest();
+    assert!(
+        rest == text || rest == format!("{text}!"),
+        "{} of {} bytes arrived",
+        rest.len(),
+        text.len()
+    );
+    let stats = server.wait().unwrap();
+    assert_eq!((stats.drained, stats.forced), (1, 0), "{stats:?}");
 }
 
 /// A client with an answer that does not leave the server; and, where there can be any, idle ones who came later and

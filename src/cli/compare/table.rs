@@ -1,5 +1,6 @@
 //! The report as a table, and what one must know to read it.
 
+use super::counted;
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
 use guardhouse::lab::{Report, Row, Spread, Workload};
 
@@ -28,7 +29,7 @@ pub(super) fn render(report: &Report) -> String {
         .set_header(HEADER)
         .add_rows(report.rows.iter().map(cells));
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
+        column.set_padding((0, 1));
         if index >= NUMBERS {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -107,9 +108,10 @@ fn captions(report: &Report) -> Vec<String> {
         ));
     }
     captions.push(format!(
-        "Medians of {} rounds of {} s, each round in an order of its own. min-max is their spread: a smaller \
+        "Medians of {} of {} s, each round in an order of its own. min-max is their spread: a smaller \
          difference between two rows shows nothing.",
-        setup.rounds, setup.duration_s
+        counted(setup.rounds, "round"),
+        setup.duration_s
     ));
     captions.push(machine(report));
     captions.extend(ceiling(report));

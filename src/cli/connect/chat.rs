@@ -4,7 +4,7 @@
 //! woken when the server goes away, so this one waits for both in one place, poll(2).
 
 use super::is_quit;
-use crate::cli::WrongUse;
+use crate::cli::output;
 use anyhow::{Context, bail};
 use guardhouse::codec::Lines;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -15,30 +15,23 @@ use std::os::fd::AsFd;
 
 const CHUNK: usize = 16 * 1024;
 
-/// What the server refuses is the server's to say: here, only memory is bounded.
-const LONGEST_TYPED: usize = 1 << 20;
+/// Which line is too long is the server's to say: here, only memory is bounded.
+const LONGEST_LINE: usize = 64 << 20;
 
 pub(crate) fn run(stream: TcpStream, name: &str) -> anyhow::Result<()> {
-    if name.is_empty() || name.chars().any(char::is_control) {
-        return Err(WrongUse(format!(
-            "--name {name:?} is not a name: it must have at least 1 character, and no control characters"
-        ))
-        .into());
-    }
     stream.set_nonblocking(true)?;
     let mut chat = Chat {
         stream,
         name,
-        typed: Lines::new(LONGEST_TYPED),
+        typed: Lines::new(LONGEST_LINE),
         outgoing: Vec::new(),
         typing: true,
-        neutralise: io::stdout().is_terminal(),
+        shown: io::stdout().is_terminal().then(|| Lines::new(LONGEST_LINE)),
     };
-    if io::stdin().is_terminal() && chat.neutralise {
-        writeln!(
-            io::stdout(),
+    if io::stdin().is_terminal() && chat.shown.is_some() {
+        output::line(&format!(
             "Connected as {name}. Type a line to send it, Q to quit."
-        )?;
+        ))?;
     }
     while chat.turn()? {}
     Ok(())
@@ -51,8 +44,8 @@ struct Chat<'a> {
     outgoing: Vec<u8>,
     /// More may be typed.
     typing: bool,
-    /// Whoever sent a line is not to rule the terminal.
-    neutralise: bool,
+    /// On a terminal, lines are shown whole, without their control characters.
+    shown: Option<Lines>,
 }
 
 impl Chat<'_> {
@@ -85,16 +78,27 @@ impl Chat<'_> {
     fn show(&mut self) -> anyhow::Result<bool> {
         let mut chunk = [0; CHUNK];
         match self.stream.read(&mut chunk) {
-            Ok(0) if self.typing => bail!("the server closed the connection"),
-            Ok(0) => Ok(false),
-            Ok(n) => {
-                let mut stdout = io::stdout().lock();
-                if self.neutralise {
-                    stdout.write_all(&harmless(&chunk[..n]))?;
-                } else {
-                    stdout.write_all(&chunk[..n])?;
+            Ok(0) => {
+                if let Some(lines) = &mut self.shown {
+                    let mut rest = Vec::new();
+                    lines.finish(&mut rest);
+                    output::print(output::harmless(&rest).as_bytes())?;
                 }
-                stdout.flush()?;
+                if self.typing {
+                    bail!("the server closed the connection");
+                }
+                Ok(false)
+            }
+            Ok(n) => {
+                match &mut self.shown {
+                    None => output::print(&chunk[..n])?,
+                    Some(lines) => {
+                        let mut whole = Vec::new();
+                        let fed = lines.feed(&chunk[..n], &mut whole);
+                        output::print(output::harmless(&whole).as_bytes())?;
+                        fed.context("the server sends no lines")?;
+                    }
+                }
                 Ok(true)
             }
             Err(error)
@@ -175,29 +179,5 @@ impl Chat<'_> {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// Control characters, line ends and tabs apart, made visible: `^[` and the like.
-fn harmless(bytes: &[u8]) -> Vec<u8> {
-    let mut shown = Vec::with_capacity(bytes.len());
-    for &byte in bytes {
-        match byte {
-            b'\n' | b'\t' => shown.push(byte),
-            0..=31 | 127 => shown.extend([b'^', byte ^ 64]),
-            _ => shown.push(byte),
-        }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escape_sequences_do_not_reach_the_terminal() {
-        assert_eq!(harmless(b"a\x1b[2Jb\tc\r\n"), b"a^[[2Jb\tc^M\n");
-        assert_eq!(harmless("가\n".as_bytes()), "가\n".as_bytes());
     }
 }

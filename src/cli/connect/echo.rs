@@ -4,6 +4,7 @@
 //! the one before. This one knows how many bytes it sent, and waits for as many.
 
 use super::is_quit;
+use crate::cli::output;
 use anyhow::{Context, bail};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::net::TcpStream;
@@ -19,25 +20,23 @@ const LAST_WORDS: u64 = 4096;
 
 pub(crate) fn run(stream: &TcpStream) -> anyhow::Result<()> {
     let mut stdin = io::stdin().lock();
-    let mut stdout = io::stdout().lock();
-    let prompts = stdin.is_terminal() && stdout.is_terminal();
+    let prompts = stdin.is_terminal() && io::stdout().is_terminal();
     let mut line = Vec::new();
     loop {
         if prompts {
-            write!(stdout, "Input message (Q to quit): ")?;
-            stdout.flush()?;
+            output::print(b"Input message (Q to quit): ")?;
         }
         line.clear();
         if stdin.read_until(b'\n', &mut line)? == 0 || is_quit(&line) {
             return Ok(());
         }
         let echo = exchange(stream, &line)?;
-        stdout.write_all(b"Message from server: ")?;
-        stdout.write_all(&echo)?;
+        let mut shown = b"Message from server: ".to_vec();
+        shown.extend_from_slice(&echo);
         if !echo.ends_with(b"\n") {
-            stdout.write_all(b"\n")?;
+            shown.push(b'\n');
         }
-        stdout.flush()?;
+        output::print(&shown)?;
     }
 }
 

@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::connection::{Connection, Stage};
 use crate::mailbox::Stay;
 use crate::model::Buffers;
-use crate::net::socket::{self, LINGER, Wait};
+use crate::net::socket::{self, ACKNOWLEDGED_YET, LINGER, Wait};
 use crate::poller::Interest;
 use crate::service::Service;
 use crate::stats::Closed;
@@ -14,6 +14,15 @@ use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+/// Between the last byte sent and the closing of the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// The connection is read on until then, so that no RST overtakes the last words.
+    Linger(Instant),
+    /// To be looked at then: has everything reached the other side?
+    Acknowledgement(Instant),
+}
+
 pub(super) struct Occupant {
     /// Declared first, dropped first: whoever sees this client's connection end may come in its stead.
     _permit: Option<OwnedPermit>,
@@ -21,10 +30,22 @@ pub(super) struct Occupant {
     pub(super) stream: TcpStream,
     /// What the poller was told last.
     pub(super) watched: Interest,
-    /// Everything is sent, and the connection is read on until then.
-    pub(super) lingers_until: Option<Instant>,
+    /// Everything is sent, and what is still to be done before the socket may close.
+    pub(super) parting: Option<Parting>,
     /// When it last sent something or took something of an answer.
     active: Instant,
+    /// What it had still to take of an answer when that was last looked at.
+    untaken: Option<u64>,
+    /// Messages that were lost before the end.
+    pub(super) lost: u64,
+}
+
+impl Parting {
+    fn at(self) -> Instant {
+        match self {
+            Self::Linger(at) | Self::Acknowledgement(at) => at,
+        }
+    }
 }
 
 impl Occupant {
@@ -39,15 +60,17 @@ impl Occupant {
             connection: Connection::open(service, client, Stay::AWhile),
             stream,
             watched: Interest::READ,
-            lingers_until: None,
+            parting: None,
             active: Instant::now(),
+            untaken: None,
+            lost: 0,
         }
     }
 
     /// Reads once, and answers. `ended` is what the end of input means at present.
     pub(super) fn receive(&mut self, buffers: &mut Buffers, ended: Closed) {
         let received = socket::receive(self.stream.as_fd(), &mut buffers.input, Wait::Never);
-        if self.lingers_until.is_some() {
+        if self.parting.is_some() {
             match received {
                 Ok(0) => self.connection.finish(),
                 Ok(_) => {}
@@ -89,7 +112,7 @@ impl Occupant {
 
     /// Sends what waits.
     pub(super) fn flush(&mut self) {
-        if let Stage::Gone(_) = self.connection.stage() {
+        if matches!(self.connection.stage(), Stage::Gone(_)) || self.parting.is_some() {
             return;
         }
         let stream = self.stream.as_fd();
@@ -101,31 +124,94 @@ impl Occupant {
         self.connection.flushed(outcome);
     }
 
-    /// Ends writing; says until when to read on.
-    pub(super) fn linger(&mut self) -> Instant {
-        socket::end_writing(&self.stream);
-        let until = Instant::now() + LINGER;
-        self.lingers_until = Some(until);
-        until
+    /// Everything is sent: does what `why` asks for before the socket is closed. `Some` is when to look at
+    /// this client again; with `None`, it is done.
+    pub(super) fn part(&mut self, why: Closed) -> Option<Instant> {
+        let parting = if why.lingers() {
+            // What comes now comes too late.
+            self.lost += self.connection.client().mailbox().close();
+            socket::end_writing(&self.stream);
+            Parting::Linger(Instant::now() + LINGER)
+        } else if why == Closed::Drained && socket::unacknowledged(self.stream.as_fd()) > 0 {
+            Parting::Acknowledgement(Instant::now() + ACKNOWLEDGED_YET)
+        } else {
+            self.connection.finish();
+            return None;
+        };
+        self.parting = Some(parting);
+        Some(parting.at())
+    }
+
+    /// Its time has come to be looked at: draws the consequences, and says when to look again, if ever.
+    pub(super) fn look(
+        &mut self,
+        now: Instant,
+        idle_timeout: Option<Duration>,
+        scrap: &mut [u8],
+    ) -> Option<Instant> {
+        match self.parting {
+            Some(Parting::Linger(until)) if until > now => Some(until),
+            Some(Parting::Linger(_)) => {
+                self.connection.finish();
+                None
+            }
+            Some(Parting::Acknowledgement(_)) => self.look_for_acknowledgement(now, scrap),
+            None => self.look_for_life(now, idle_timeout?),
+        }
+    }
+
+    fn look_for_acknowledgement(&mut self, now: Instant, scrap: &mut [u8]) -> Option<Instant> {
+        if socket::unacknowledged(self.stream.as_fd()) == 0 {
+            socket::discard_unread(&self.stream, scrap);
+            self.connection.finish();
+            return None;
+        }
+        if !matches!(self.stream.take_error(), Ok(None)) {
+            self.connection.abandon(Closed::Lost);
+            return None;
+        }
+        let again = now + ACKNOWLEDGED_YET;
+        self.parting = Some(Parting::Acknowledgement(again));
+        Some(again)
+    }
+
+    fn look_for_life(&mut self, now: Instant, idle_timeout: Duration) -> Option<Instant> {
+        let deadline = self.active + idle_timeout;
+        if deadline > now {
+            return Some(deadline);
+        }
+        let alive = if self.connection.is_blocked() {
+            // Writable is only what has room for a third of its buffer. Who reads slowly reads.
+            let untaken = socket::unacknowledged(self.stream.as_fd());
+            self.untaken
+                .replace(untaken)
+                .is_none_or(|before| untaken < before)
+        } else {
+            // It may have spoken while a session kept everybody waiting.
+            self.wants_read() && socket::unread(&self.stream) > 0
+        };
+        if alive {
+            return Some(now + idle_timeout);
+        }
+        self.connection.abandon(Closed::Idle);
+        None
     }
 
     /// The client has just shown that it is there. `timed`: somebody will ask when.
     pub(super) fn touch(&mut self, timed: bool) {
         if timed {
             self.active = Instant::now();
+            self.untaken = None;
         }
-    }
-
-    /// When this client's time is up, if ever.
-    pub(super) fn deadline(&self, idle_timeout: Option<Duration>) -> Option<Instant> {
-        self.lingers_until
-            .or_else(|| Some(self.active + idle_timeout?))
     }
 
     /// A client that does not read is not read from.
     pub(super) fn wants_read(&self) -> bool {
-        self.lingers_until.is_some()
-            || (self.connection.stage() == Stage::Talking && !self.connection.is_blocked())
+        match self.parting {
+            Some(Parting::Linger(_)) => true,
+            Some(Parting::Acknowledgement(_)) => false,
+            None => self.connection.stage() == Stage::Talking && !self.connection.is_blocked(),
+        }
     }
 
     pub(super) fn interest(&self) -> Interest {
@@ -138,7 +224,7 @@ impl Occupant {
     /// Nothing unanswered, nothing unsent.
     pub(super) fn is_idle(&self) -> bool {
         self.connection.stage() == Stage::Talking
-            && socket::unread(&self.stream) == 0
-            && self.connection.client().mailbox().bytes() == 0
+            && socket::is_quiet(&self.stream)
+            && self.connection.client().mailbox().is_idle()
     }
 }

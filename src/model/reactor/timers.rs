@@ -17,6 +17,14 @@ impl Timers {
         self.heap.push(Reverse((at, key, id)));
     }
 
+    /// Forgets entries of clients that are gone, once those are most of all: their deadlines may lie far ahead.
+    pub(super) fn prune(&mut self, clients: usize, is_there: impl Fn(usize, ClientId) -> bool) {
+        if self.heap.len() > 2 * clients + 64 {
+            self.heap
+                .retain(|Reverse((_, key, id))| is_there(*key, *id));
+        }
+    }
+
     /// When the next entry comes up.
     pub(super) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, ..))| *at)
