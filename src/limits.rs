@@ -8,10 +8,11 @@ pub struct Limits {
     /// Clients served at once; one more is refused with a sentence. `None`: as many as there are
     /// descriptors.
     pub max_clients: Option<usize>,
-    /// Bytes that may wait for one client. Who lets more pile up is hung up.
+    /// Bytes of others' posts that may wait for one client whose socket is full. Who lets more pile up is hung
+    /// up. (A client's own answer is bounded otherwise: it is not read from before the answer is sent.)
     pub mailbox: usize,
     /// A client from which nothing arrives for so long is closed, and so is one that takes nothing of an
-    /// answer for so long. `None`: never.
+    /// answer for so long; the latter after twice the time at most. `None`: never.
     pub idle_timeout: Option<Duration>,
     /// How long a drain gives busy clients.
     pub drain: Duration,

@@ -112,16 +112,16 @@ pub(crate) enum Stay {
     ToTheEnd,
 }
 
-/// While nobody has tried to send yet, so much may wait in any mailbox, however low its limit: that a crowd posts
-/// before the first of them comes to send says nothing about the client.
-const UNTRIED: usize = 256 * 1024;
+/// While nobody has found the socket full, so much may wait in any mailbox, however low its limit: that a crowd
+/// posts before the first of them comes to send, or while it sends, says nothing about the client.
+const ON_ITS_WAY: usize = 256 * 1024;
 
 /// Batches of [`Stay::AWhile`].
 const A_WHILE: usize = 16;
 
 impl Mailbox {
     /// An empty mailbox for at most `limit` bytes of posts. One message is always taken by an empty mailbox,
-    /// however long it is; and before anybody has tried to send, up to 256 KiB are taken in any case.
+    /// however long it is; and unless the socket was found full, up to 256 KiB are taken in any case.
     pub fn new(limit: usize, outlet: Box<dyn Outlet>) -> Self {
         Self {
             limit,
@@ -156,10 +156,10 @@ impl Mailbox {
         if message.is_empty() {
             return Posted::Queued;
         }
-        let limit = if self.duty.is(Duty::Posted) {
-            self.limit.max(UNTRIED)
-        } else {
+        let limit = if self.duty.is(Duty::Blocked) {
             self.limit
+        } else {
+            self.limit.max(ON_ITS_WAY)
         };
         if state.posted > 0 && state.posted + message.len() > limit {
             state.lost += 1;

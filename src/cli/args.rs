@@ -120,7 +120,7 @@ pub(crate) struct Serve {
     /// The longest line of a chat, newline not counted [default: 4096]
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_line: Option<ByteSize>,
-    /// What may wait for one client before it is hung up for reading too slowly
+    /// What others say and may wait for a client that reads too slowly, before it is hung up
     #[arg(long, default_value = "256KiB", value_name = "BYTES")]
     pub(crate) mailbox: ByteSize,
     /// How long busy clients may go on after the first signal

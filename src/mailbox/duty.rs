@@ -11,7 +11,7 @@ pub(super) enum Duty {
     Replying,
     /// Somebody is about to flush.
     Posted,
-    /// Somebody sends.
+    /// Somebody sends. (The owner may block in it; a poster never does.)
     Taken,
     /// The socket is full.
     Blocked,

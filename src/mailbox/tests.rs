@@ -128,8 +128,9 @@ fn a_reply_goes_out_after_what_was_posted_before_it() {
 fn an_overflow_is_told_to_the_next_sender_even_while_another_sends() {
     let mailbox = mailbox(5);
     let _ = mailbox.post(&Message::from("1234"));
+    let large = Message::from(&vec![b'x'; ON_ITS_WAY][..]);
     let outcome = mailbox.flush(|_| {
-        assert_eq!(mailbox.post(&Message::from("5678")), Posted::Overflowed);
+        assert_eq!(mailbox.post(&large), Posted::Overflowed);
         assert_eq!(mailbox.flush(|_| would_block()).unwrap(), Flushed::CutOff);
         would_block()
     });
@@ -149,9 +150,9 @@ fn an_empty_mailbox_takes_one_message_of_any_length() {
 }
 
 #[test]
-fn posts_before_the_first_try_to_send_do_not_overflow_a_small_mailbox() {
+fn posts_before_the_socket_was_found_full_do_not_overflow_a_small_mailbox() {
     let mailbox = mailbox(5);
-    let posts = UNTRIED / 4;
+    let posts = ON_ITS_WAY / 4;
     assert_eq!(mailbox.post(&Message::from("1234")), Posted::Ring);
     for _ in 1..posts {
         assert_eq!(mailbox.post(&Message::from("1234")), Posted::Ring);

@@ -50,7 +50,8 @@ pub trait Model: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Serves until `context.shutdown` says to end and every client is gone. Every thread that it started
-    /// has ended when it returns, and the listener is closed as soon as draining begins.
+    /// has ended when it returns. The listener is closed as soon as the acceptor sees the drain; clients that
+    /// nobody has accepted by then are reset.
     ///
     /// # Errors
     /// When the model cannot start, or when the listener breaks. A client's error is never the server's.

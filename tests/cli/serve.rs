@@ -2,7 +2,7 @@
 
 use crate::child::{Serving, guardhouse};
 use crate::common::peer::Peer;
-use crate::common::wait_until;
+
 use guardhouse::strategy::{LockKind, ModelKind};
 use rustix::process::Signal;
 
