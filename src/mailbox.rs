@@ -36,6 +36,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Gets the bytes of a mailbox to their client. Each model has its own: a blocking model writes at once,
 /// a reactor notes the client for the end of its turn.
@@ -77,6 +78,8 @@ pub struct Mailbox {
     limit: usize,
     outlet: Box<dyn Outlet>,
     duty: AtomicDuty,
+    /// The owner is blocked in a send.
+    full: AtomicBool,
     state: Mutex<State>,
     /// The duty was given back while [`State::owner_waits`].
     freed: Condvar,
@@ -127,6 +130,7 @@ impl Mailbox {
             limit,
             outlet,
             duty: AtomicDuty::new(Duty::Idle),
+            full: AtomicBool::new(false),
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 sent_of_first: 0,
@@ -156,7 +160,7 @@ impl Mailbox {
         if message.is_empty() {
             return Posted::Queued;
         }
-        let limit = if self.duty.is(Duty::Blocked) {
+        let limit = if self.duty.is(Duty::Blocked) || self.full.load(Ordering::Relaxed) {
             self.limit
         } else {
             self.limit.max(ON_ITS_WAY)
@@ -213,6 +217,11 @@ impl Mailbox {
         });
         debug_assert!(flushed.is_ok(), "taking does not fail: {flushed:?}");
         taken
+    }
+
+    /// The owner is about to block in a send, or no longer is.
+    pub(crate) fn socket_is_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
     }
 
     /// Bytes of the posts that wait: what is held against the limit.

@@ -213,7 +213,7 @@ pub struct Snapshot {
     pub drained: u64,
     /// Closed: by force.
     pub forced: u64,
-    /// Messages that were posted to a client and never reached it in full.
+    /// Messages and answers that waited for a client and never left for it in full.
     pub lost_messages: u64,
     /// The drain, once there was one.
     pub drain: DrainReport,

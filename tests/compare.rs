@@ -171,12 +171,10 @@ fn a_server_that_dies_is_exit_code_1_and_named() {
     let stderr = BufReader::new(lab.stderr.take().unwrap());
     let last = stderr.lines().last().unwrap().unwrap();
     assert_eq!(lab.wait().unwrap().code(), Some(1));
-    // It may have died before it said its first line.
+    // Whatever symptom it showed as: it may have died before it said its first line.
     assert!(
-        last.contains("the server closed the connection")
-            || last.contains("the server did not say where it listens"),
+        last.starts_with("error: echo ") || last.starts_with("error: chat "),
         "{last}"
     );
-    assert!(last.contains("echo ") || last.contains("chat "), "{last}");
     assert_gone(server);
 }

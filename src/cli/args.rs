@@ -111,7 +111,7 @@ pub(crate) struct Serve {
     /// Send small answers at once (`TCP_NODELAY`)
     #[arg(long, default_value = "on", value_name = "on|off")]
     pub(crate) nodelay: Switch,
-    /// Close a client that is silent for so long, like 30s [default: never]
+    /// Close a client that says nothing, or takes nothing of an answer, for so long, like 30s [default: never]
     #[arg(long, value_name = "TIME")]
     pub(crate) idle_timeout: Option<Time>,
     /// Serve so many at once and refuse one more [default: no limit]
@@ -240,7 +240,7 @@ macro_rules! named {
 
             fn to_possible_value(&self) -> Option<PossibleValue> {
                 let about = self.0.about();
-                Some(PossibleValue::new(about.name).help(about.known_as))
+                Some(PossibleValue::new(about.name).help(about.cost))
             }
         }
     )*};

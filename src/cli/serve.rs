@@ -204,7 +204,7 @@ fn check_sizes(args: &Serve) -> Result<(), WrongUse> {
     }
     if max_line.as_u64() >= mailbox.as_u64() {
         return wrong(format!(
-            "--max-line {} does not fit --mailbox {}: a line and its newline could never wait for a client",
+            "--max-line {} does not fit --mailbox {}: a line and its newline have no room in it",
             max_line.as_u64(),
             mailbox.as_u64()
         ));

@@ -2,7 +2,7 @@
 
 use super::*;
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 struct Silent;
 

@@ -13,6 +13,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::{self, Builder, Scope};
+use std::time::Duration;
+
+/// For how long, in all, a draining server waits for more from a client that was busy: what it sent before may
+/// be held up by what it had sent before that.
+pub(super) const LAST_CALL: Duration = Duration::from_millis(50);
 
 /// Clients, and the warden who looks after them.
 #[derive(Clone)]
@@ -77,7 +82,7 @@ impl House<'_> {
         if why.lingers() {
             socket::linger(&seat.stream, &mut buffers.input);
         }
-        if why == Closed::Drained {
+        if why == Closed::Drained && !seat.was_idle() {
             why = self.see_out(&seat, buffers);
         }
         tracing::info!(client = %seat.id, addr = %seat.addr, %why, lost, "closed");
@@ -91,9 +96,18 @@ impl House<'_> {
         let stream = seat.stream.as_fd();
         let Buffers { input, reply } = buffers;
         let patience = self.context.limits.idle_timeout;
-        let send = |slices: &[io::IoSlice<'_>]| match patience {
-            None => socket::send(stream, slices, Wait::Block),
-            Some(patience) => socket::send_within(stream, slices, patience),
+        let send = |slices: &[io::IoSlice<'_>]| {
+            match socket::send(stream, slices, Wait::Never) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+            seat.mailbox.socket_is_full(true);
+            let sent = match patience {
+                None => socket::send(stream, slices, Wait::Block),
+                Some(patience) => socket::send_within(stream, slices, patience),
+            };
+            seat.mailbox.socket_is_full(false);
+            sent
         };
         if patience.is_some()
             && let Err(error) = seat.stream.set_read_timeout(patience)
@@ -104,8 +118,14 @@ impl House<'_> {
         let client = Client::new(seat.id, seat.addr, Arc::clone(&seat.mailbox));
         let mut connection = Connection::open(self.context.service, client, Stay::ToTheEnd);
 
+        let mut last_call = LAST_CALL;
         while connection.stage() == Stage::Talking {
-            match socket::receive(stream, input, Wait::Block) {
+            let received = if self.context.shutdown.is_draining() {
+                socket::receive_within(stream, input, &mut last_call)
+            } else {
+                socket::receive(stream, input, Wait::Block)
+            };
+            match received {
                 Ok(0) => match self.why_input_ended(seat) {
                     Ok(why) => connection.end(why, reply, send),
                     Err(why) => connection.abandon(why),
@@ -142,6 +162,7 @@ impl House<'_> {
             connection.finish();
         }
         match connection.stage() {
+            Stage::Gone(_) if seat.was_idle() => Closed::Drained,
             Stage::Gone(Closed::Lost) if self.warden.is_forced() => Closed::Forced,
             Stage::Gone(why) | Stage::Leaving(why) => why,
             Stage::Talking => unreachable!("the loop above runs while it talks"),
@@ -168,7 +189,7 @@ impl House<'_> {
             Err(Closed::TooSlow)
         } else if !self.context.shutdown.is_draining() {
             Ok(Closed::Finished)
-        } else if self.warden.is_forced() {
+        } else if self.warden.is_forced() && !seat.was_idle() {
             Err(Closed::Forced)
         } else {
             Ok(Closed::Drained)

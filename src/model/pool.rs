@@ -26,7 +26,8 @@ pub struct Pool {
 /// What the acceptor does with a client for whom the queue has no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
-    /// Waits for room, and accepts nobody meanwhile: they wait in the kernel's backlog.
+    /// Waits for room with this one client in hand, and accepts nobody else meanwhile: they wait in the
+    /// kernel's backlog.
     #[default]
     Wait,
     /// Refuses the client with a sentence.

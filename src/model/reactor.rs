@@ -22,7 +22,7 @@ use super::{Buffers, Context};
 use crate::client::Client;
 use crate::connection::Stage;
 use crate::mailbox::Mailbox;
-use crate::net::{Listener, socket};
+use crate::net::Listener;
 use crate::poller::{Event, Interest, Poller, Token};
 use crate::stats::{Closed, DrainReport, Refusal};
 use slab::Slab;
@@ -289,7 +289,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
                 continue;
             }
             let idle_timeout = self.context.limits.idle_timeout;
-            match occupant.look(now, idle_timeout, &mut self.buffers.input) {
+            match occupant.look(now, idle_timeout, &mut self.buffers) {
                 Some(again) => self.timers.set(again, key, id),
                 None => self.settle(key),
             }
@@ -331,7 +331,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     /// Idle clients are closed here and now; the others' input ends after what has arrived.
     fn begin_drain(&mut self) {
-        // All are looked at before any is closed: an unfinished line that one leaves behind is mail for others.
+        // All are looked at before any is closed: the line that one leaves behind must not make others busy.
         let (idle, busy): (Vec<usize>, Vec<usize>) = self
             .clients
             .iter()
@@ -341,10 +341,14 @@ impl<'a, P: Poller> Reactor<'a, P> {
         self.report.busy = busy.len() as u64;
         self.context.stats.drained(self.report);
         self.report.log_begin(self.context.limits.drain);
+        let now = Instant::now();
         for key in busy {
-            socket::end_reading(&self.clients[key].stream);
+            let at = self.clients[key].call_last(now);
+            let id = self.clients[key].connection.client().id();
+            self.timers.set(at, key, id);
         }
         for key in idle {
+            self.clients[key].was_idle = true;
             self.clients[key].end(&mut self.buffers, Closed::Drained);
             self.settle(key);
         }
@@ -354,9 +358,9 @@ impl<'a, P: Poller> Reactor<'a, P> {
         self.forced = true;
         self.drain_deadline = None;
         let keys: Vec<usize> = self.clients.iter().map(|(key, _)| key).collect();
-        self.report.forced = keys.len() as u64;
         for key in keys {
             if let Some(occupant) = self.clients.get_mut(key) {
+                self.report.forced += u64::from(!occupant.was_idle);
                 occupant.connection.abandon(Closed::Forced);
                 self.settle(key);
             }

@@ -9,9 +9,9 @@
 //! ```text
 //!   serving --shutdown.drain--> draining --deadline or shutdown.force--> forced
 //!      |                           |                                       |
-//!      |  per client:  shutdown(SHUT_RD): what has arrived       shutdown(SHUT_RDWR)
-//!      |               is still read and answered, then
-//!      |               recv says "end"
+//!      |  per client:  shutdown(SHUT_RD) wakes who waits        shutdown(SHUT_RDWR)
+//!      |               in recv; who is at work reads on until
+//!      |               nothing more comes
 //!      +--------------- all ends when the acceptor has stopped and every seat is empty
 //! ```
 
@@ -31,7 +31,7 @@ use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 /// A failing poll is not to become a busy loop.
@@ -56,15 +56,23 @@ pub(super) struct Seat {
     pub(super) stream: Arc<TcpStream>,
     pub(super) mailbox: Arc<Mailbox>,
     doing: AtomicU8,
+    was_idle: AtomicBool,
 }
 
 impl Seat {
+    /// In one order with the switch of the shutdown: a thread that says it listens and then does not see
+    /// the switch is seen listening by the warden, who wakes it.
     pub(super) fn now(&self, doing: Doing) {
-        self.doing.store(doing as u8, Ordering::Relaxed);
+        self.doing.store(doing as u8, Ordering::SeqCst);
     }
 
     fn is(&self, doing: Doing) -> bool {
-        self.doing.load(Ordering::Relaxed) == doing as u8
+        self.doing.load(Ordering::SeqCst) == doing as u8
+    }
+
+    /// The drain found this client idle and ended it: nothing of it can be unanswered.
+    pub(super) fn was_idle(&self) -> bool {
+        self.was_idle.load(Ordering::SeqCst)
     }
 
     /// Tells the client's thread that there will be no more input. Says whether the client was idle.
@@ -72,13 +80,16 @@ impl Seat {
         // In this order: when nothing is unread and *then* still nobody serves it, nothing was ever read,
         // so nothing that the client sent can be lost by hanging up. (A read before the first look would
         // be ordered by the socket's lock in the kernel.)
-        let idle = socket::is_quiet(&self.stream)
-            && self.mailbox.is_idle()
-            // Asked before its thread is woken, which then works on the end of input.
-            && !self.is(Doing::Working);
+        let nothing_unread = socket::unread(&self.stream) == 0;
+        // A thread at work sees the switch before it waits again, and one that has something to read does
+        // not wait. To end the reading of those would be wrong: it keeps the window shut, and what the
+        // client sent and its kernel still holds would never come.
+        let asleep = nothing_unread && !self.is(Doing::Working);
+        let idle = asleep && socket::is_quiet(&self.stream) && self.mailbox.is_idle();
+        self.was_idle.store(idle, Ordering::SeqCst);
         if idle && self.is(Doing::Waiting) {
             socket::hang_up(&self.stream);
-        } else {
+        } else if asleep {
             socket::end_reading(&self.stream);
         }
         idle
@@ -87,7 +98,8 @@ impl Seat {
 
 /// A client's place at the table; dropping it gives the place and the admission permit back.
 pub(super) struct Place {
-    /// Declared first, dropped first: whoever sees this client's connection end may come in its stead.
+    /// Declared first, dropped first: whoever sees this client's connection close may come in its stead. (One that
+    /// is read on for its last words' sake keeps its place for that second.)
     _permit: Option<OwnedPermit>,
     /// The same, for the room in a pool.
     pub(super) room: Option<OwnedPermit>,
@@ -150,6 +162,7 @@ impl Warden {
             stream,
             mailbox: Arc::new(Mailbox::new(mailbox_limit, Box::new(outlet))),
             doing: AtomicU8::new(Doing::Waiting as u8),
+            was_idle: AtomicBool::new(false),
         });
         let phase = {
             let mut table = self.table.lock();

@@ -41,6 +41,30 @@ pub(crate) fn receive(stream: BorrowedFd<'_>, buffer: &mut [u8], wait: Wait) -> 
     }
 }
 
+/// Reads what is there, or comes before `patience` is used up; then, it is the end: `Ok(0)`. Each wait takes from the
+/// patience.
+pub(crate) fn receive_within(
+    stream: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    patience: &mut Duration,
+) -> io::Result<usize> {
+    loop {
+        match receive(stream, buffer, Wait::Never) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            done => return done,
+        }
+        let began = Instant::now();
+        let mut fds = [PollFd::from_borrowed_fd(stream, PollFlags::IN)];
+        let ready = poll(&mut fds, timespec(Some(*patience)).as_ref());
+        *patience = patience.saturating_sub(began.elapsed());
+        match ready {
+            Ok(0) => return Ok(0),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Writes from `slices`; says how many bytes the kernel took.
 #[inline]
 pub(crate) fn send(
@@ -106,7 +130,7 @@ pub(crate) fn discard_unread(stream: &TcpStream, scrap: &mut [u8]) {
 }
 
 /// Ends reading: what has arrived can still be read, then comes the end of the stream. A thread that is
-/// blocked in `recv` wakes.
+/// blocked in `recv` wakes. The receive window is never opened again, so what did not fit it is lost.
 pub(crate) fn end_reading(stream: &TcpStream) {
     half(stream, Half::Read);
 }
@@ -138,10 +162,6 @@ pub(crate) fn send_within(
     slices: &[IoSlice<'_>],
     patience: Duration,
 ) -> io::Result<usize> {
-    match send(stream, slices, Wait::Never) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-        done => return done,
-    }
     let mut waiting = unacknowledged(stream);
     loop {
         let mut fds = [PollFd::from_borrowed_fd(stream, PollFlags::OUT)];

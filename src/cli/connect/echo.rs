@@ -27,7 +27,12 @@ pub(crate) fn run(stream: &TcpStream) -> anyhow::Result<()> {
             output::print(b"Input message (Q to quit): ")?;
         }
         line.clear();
-        if stdin.read_until(b'\n', &mut line)? == 0 || is_quit(&line) {
+        let typed = stdin.read_until(b'\n', &mut line)?;
+        if typed == 0 && prompts {
+            // The shell's prompt belongs on a line of its own.
+            output::line("")?;
+        }
+        if typed == 0 || is_quit(&line) {
             return Ok(());
         }
         let echo = exchange(stream, &line)?;

@@ -4,6 +4,7 @@ use crate::client::Client;
 use crate::connection::{Connection, Stage};
 use crate::mailbox::Stay;
 use crate::model::Buffers;
+use crate::model::blocking::LAST_CALL;
 use crate::net::socket::{self, ACKNOWLEDGED_YET, LINGER, Wait};
 use crate::poller::Interest;
 use crate::service::Service;
@@ -24,7 +25,8 @@ pub(super) enum Parting {
 }
 
 pub(super) struct Occupant {
-    /// Declared first, dropped first: whoever sees this client's connection end may come in its stead.
+    /// Declared first, dropped first: whoever sees this client's connection close may come in its stead. (One that
+    /// is read on for its last words' sake keeps its place for that second.)
     _permit: Option<OwnedPermit>,
     pub(super) connection: Connection,
     pub(super) stream: TcpStream,
@@ -32,6 +34,10 @@ pub(super) struct Occupant {
     pub(super) watched: Interest,
     /// Everything is sent, and what is still to be done before the socket may close.
     pub(super) parting: Option<Parting>,
+    /// The drain found it idle and ended it.
+    pub(super) was_idle: bool,
+    /// During a drain: how often it may still be found with nothing to say before its input is over.
+    last_call: Option<u32>,
     /// When it last sent something or took something of an answer.
     active: Instant,
     /// What it had still to take of an answer when that was last looked at.
@@ -61,6 +67,8 @@ impl Occupant {
             stream,
             watched: Interest::READ,
             parting: None,
+            was_idle: false,
+            last_call: None,
             active: Instant::now(),
             untaken: None,
             lost: 0,
@@ -147,7 +155,7 @@ impl Occupant {
         &mut self,
         now: Instant,
         idle_timeout: Option<Duration>,
-        scrap: &mut [u8],
+        buffers: &mut Buffers,
     ) -> Option<Instant> {
         match self.parting {
             Some(Parting::Linger(until)) if until > now => Some(until),
@@ -155,7 +163,10 @@ impl Occupant {
                 self.connection.finish();
                 None
             }
-            Some(Parting::Acknowledgement(_)) => self.look_for_acknowledgement(now, scrap),
+            Some(Parting::Acknowledgement(_)) => {
+                self.look_for_acknowledgement(now, &mut buffers.input)
+            }
+            None if self.last_call.is_some() => self.look_for_more(now, buffers),
             None => self.look_for_life(now, idle_timeout?),
         }
     }
@@ -173,6 +184,26 @@ impl Occupant {
         let again = now + ACKNOWLEDGED_YET;
         self.parting = Some(Parting::Acknowledgement(again));
         Some(again)
+    }
+
+    /// A drain has begun, and this client is busy: says when to look again whether it still is.
+    pub(super) fn call_last(&mut self, now: Instant) -> Instant {
+        self.last_call = Some((LAST_CALL.as_millis() / ACKNOWLEDGED_YET.as_millis()) as u32);
+        now + ACKNOWLEDGED_YET
+    }
+
+    fn look_for_more(&mut self, now: Instant, buffers: &mut Buffers) -> Option<Instant> {
+        if self.connection.stage() == Stage::Talking
+            && !self.connection.is_blocked()
+            && socket::unread(&self.stream) == 0
+        {
+            self.last_call = self.last_call.and_then(|calls| calls.checked_sub(1));
+            if self.last_call.is_none() {
+                self.end(buffers, Closed::Drained);
+                return None;
+            }
+        }
+        Some(now + ACKNOWLEDGED_YET)
     }
 
     fn look_for_life(&mut self, now: Instant, idle_timeout: Duration) -> Option<Instant> {

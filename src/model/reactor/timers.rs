@@ -1,5 +1,5 @@
-//! Deadlines of clients, cheapest when nothing happens: a client has one entry, which is not moved when the
-//! client is active, only looked at again when it comes up.
+//! Deadlines of clients, cheapest when nothing happens: a client has an entry or two, which are not moved when the
+//! client is active, only looked at again when they come up.
 
 use crate::client::ClientId;
 use std::cmp::Reverse;
