@@ -104,6 +104,21 @@ pub(crate) fn answers_what_was_sent_before_the_drain(subject: Subject) {
     assert_eq!(members.count(), 0);
 }
 
+pub(crate) fn answers_what_the_clients_own_kernel_still_held_at_the_drain(subject: Subject) {
+    let server = subject.echo().drain(6 * PATIENCE).start().unwrap();
+    let mut peer = Peer::connect(server.local_addr());
+    // Every buffer on the way is full, in both directions.
+    let flood = peer.flood("said before the signal\n", || {});
+    server.switch().drain();
+    until(&server, "the drain has begun", |stats| {
+        stats.drain.busy == 1
+    });
+    peer.drink(&flood);
+    let stats = server.wait().unwrap();
+    assert_eq!((stats.drained, stats.forced), (1, 0), "{stats:?}");
+    assert_eq!(stats.lost_messages, 0);
+}
+
 /// An echo that counts what it has answered.
 #[derive(Clone, Default)]
 struct Counted(Arc<AtomicUsize>);

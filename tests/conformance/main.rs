@@ -54,6 +54,7 @@ macro_rules! scenarios {
         drain:
             closes_idle_clients_at_once
             answers_what_was_sent_before_the_drain
+            answers_what_the_clients_own_kernel_still_held_at_the_drain
             an_answer_on_its_way_survives_what_the_client_says_after_the_drain
             cuts_off_after_the_drain_who_never_reads
             cuts_everybody_off_by_force
