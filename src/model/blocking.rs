@@ -114,31 +114,32 @@ impl House<'_> {
         {
             tracing::error!(client = %seat.id, %error, "no idle time-out for this client");
         }
-        seat.now(Doing::Listening);
+        seat.now(Doing::Working);
         let client = Client::new(seat.id, seat.addr, Arc::clone(&seat.mailbox));
         let mut connection = Connection::open(self.context.service, client, Stay::ToTheEnd);
 
         let mut last_call = LAST_CALL;
         while connection.stage() == Stage::Talking {
+            // Whoever has seen the drain is not to be woken for it.
             let received = if self.context.shutdown.is_draining() {
                 socket::receive_within(stream, input, &mut last_call)
             } else {
+                seat.now(Doing::Listening);
                 socket::receive(stream, input, Wait::Block)
             };
+            seat.now(Doing::Working);
             match received {
                 Ok(0) => match self.why_input_ended(seat) {
                     Ok(why) => connection.end(why, reply, send),
                     Err(why) => connection.abandon(why),
                 },
                 Ok(received) => {
-                    seat.now(Doing::Working);
                     connection.receive(&input[..received], reply, send);
                     // A client that does not read is not read from: its own posts may lie in its mailbox.
                     if connection.stage() == Stage::Talking && !connection.is_blocked() {
                         let flushed = seat.mailbox.flush_if_blocked(Stay::ToTheEnd, send);
                         connection.flushed(flushed);
                     }
-                    seat.now(Doing::Listening);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     connection.abandon(Closed::Idle);
@@ -154,7 +155,6 @@ impl House<'_> {
             }
         }
         if let Stage::Leaving(_) = connection.stage() {
-            seat.now(Doing::Working);
             connection.flushed(seat.mailbox.flush_to_the_end(send));
             if connection.is_blocked() {
                 connection.abandon(Closed::Idle);

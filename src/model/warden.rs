@@ -37,6 +37,9 @@ use std::time::{Duration, Instant};
 /// A failing poll is not to become a busy loop.
 const AFTER_A_FAILURE: Duration = Duration::from_millis(50);
 
+/// How often a drain looks for threads that went to sleep without having seen it.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// What the client of a seat is doing, for the warden's count of idle and busy ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -60,14 +63,13 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// In one order with the switch of the shutdown: a thread that says it listens and then does not see
-    /// the switch is seen listening by the warden, who wakes it.
+    /// Stored without waiting for it to be seen: it happens twice per message. The warden looks again.
     pub(super) fn now(&self, doing: Doing) {
-        self.doing.store(doing as u8, Ordering::SeqCst);
+        self.doing.store(doing as u8, Ordering::Relaxed);
     }
 
     fn is(&self, doing: Doing) -> bool {
-        self.doing.load(Ordering::SeqCst) == doing as u8
+        self.doing.load(Ordering::Relaxed) == doing as u8
     }
 
     /// The drain found this client idle and ended it: nothing of it can be unanswered.
@@ -75,16 +77,20 @@ impl Seat {
         self.was_idle.load(Ordering::SeqCst)
     }
 
-    /// Tells the client's thread that there will be no more input. Says whether the client was idle.
+    /// Whether its thread waits in `recv` for what may never come. A thread at work sees the shutdown's switch
+    /// before it waits again, and one that has something to read does not wait. To end the reading of
+    /// those would be wrong: it keeps the window shut, and what the client sent and its kernel still holds
+    /// would never come.
+    fn is_asleep(&self) -> bool {
+        socket::unread(&self.stream) == 0 && !self.is(Doing::Working)
+    }
+
+    /// Wakes the client's thread if it waits for input. Says whether the client was idle.
     fn drain(&self) -> bool {
         // In this order: when nothing is unread and *then* still nobody serves it, nothing was ever read,
         // so nothing that the client sent can be lost by hanging up. (A read before the first look would
         // be ordered by the socket's lock in the kernel.)
-        let nothing_unread = socket::unread(&self.stream) == 0;
-        // A thread at work sees the switch before it waits again, and one that has something to read does
-        // not wait. To end the reading of those would be wrong: it keeps the window shut, and what the
-        // client sent and its kernel still holds would never come.
-        let asleep = nothing_unread && !self.is(Doing::Working);
+        let asleep = self.is_asleep();
         let idle = asleep && socket::is_quiet(&self.stream) && self.mailbox.is_idle();
         self.was_idle.store(idle, Ordering::SeqCst);
         if idle && self.is(Doing::Waiting) {
@@ -237,7 +243,11 @@ impl Warden {
                     .iter()
                     .map(|s| PollFd::from_borrowed_fd(s.stream.as_fd(), PollFlags::OUT)),
             );
-            let timeout = deadline.map(|d: Instant| d.saturating_duration_since(Instant::now()));
+            let timeout = deadline.map(|deadline: Instant| {
+                deadline
+                    .saturating_duration_since(Instant::now())
+                    .min(LOOK_AGAIN)
+            });
             match poll(&mut fds, timespec(timeout).as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => {
@@ -262,6 +272,9 @@ impl Warden {
                 phase = Phase::Draining;
                 deadline = Some(Instant::now() + context.limits.drain);
                 idle = self.begin_drain(&mut report, context);
+            }
+            if phase == Phase::Draining {
+                self.wake_sleepers();
             }
             let overdue = deadline.is_some_and(|deadline| Instant::now() >= deadline);
             if phase == Phase::Draining && (shutdown.is_forced() || overdue) {
@@ -292,6 +305,16 @@ impl Warden {
         context.stats.drained(*report);
         report.log_begin(context.limits.drain);
         idle
+    }
+
+    /// A thread that was at work when the drain began may have gone to sleep without having seen the switch.
+    fn wake_sleepers(&self) {
+        let seats: Vec<Arc<Seat>> = self.table.lock().seats.values().cloned().collect();
+        for seat in seats {
+            if seat.is(Doing::Listening) && seat.is_asleep() {
+                socket::end_reading(&seat.stream);
+            }
+        }
     }
 
     /// Idle ones may be on their way out still; those are not counted again.
