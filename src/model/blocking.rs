@@ -114,7 +114,7 @@ impl House<'_> {
         {
             tracing::error!(client = %seat.id, %error, "no idle time-out for this client");
         }
-        seat.now(Doing::Working);
+        seat.now(Doing::Listening);
         let client = Client::new(seat.id, seat.addr, Arc::clone(&seat.mailbox));
         let mut connection = Connection::open(self.context.service, client, Stay::ToTheEnd);
 
