@@ -152,10 +152,9 @@ fn an_empty_mailbox_takes_one_message_of_any_length() {
 #[test]
 fn posts_before_the_socket_was_found_full_do_not_overflow_a_small_mailbox() {
     let mailbox = mailbox(5);
-    let posts = ON_ITS_WAY / 4;
-    assert_eq!(mailbox.post(&Message::from("1234")), Posted::Ring);
-    for _ in 1..posts {
-        assert_eq!(mailbox.post(&Message::from("1234")), Posted::Ring);
+    let post = Message::from(&[b'x'; 1024][..]);
+    for _ in 0..ON_ITS_WAY / post.len() {
+        assert_eq!(mailbox.post(&post), Posted::Ring);
     }
     assert_eq!(mailbox.post(&Message::from("1")), Posted::Overflowed);
 }
