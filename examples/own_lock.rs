@@ -26,12 +26,12 @@ impl<T: Send> Lock for Counting<T> {
         }
     }
 
-    fn shared<R>(&self, section: impl FnOnce(&T) -> R) -> R {
+    fn shared<R: Send>(&self, section: impl FnOnce(&T) -> R + Send) -> R {
         LOOKS.fetch_add(1, Ordering::Relaxed);
         section(&self.lock.lock())
     }
 
-    fn exclusive<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
+    fn exclusive<R: Send>(&self, section: impl FnOnce(&mut T) -> R + Send) -> R {
         CHANGES.fetch_add(1, Ordering::Relaxed);
         section(&mut self.lock.lock())
     }

@@ -2,7 +2,7 @@
 
 use super::acceptor::{self, Acceptor, Newcomer};
 use super::warden::{Doing, Place, Seat, Warden};
-use super::{Buffers, Context};
+use super::{Buffers, Context, LAST_CALL};
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
 use crate::mailbox::Stay;
@@ -13,11 +13,6 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::{self, Builder, Scope};
-use std::time::Duration;
-
-/// For how long, in all, a draining server waits for more from a client that was busy: what it sent before may
-/// be held up by what it had sent before that.
-pub(super) const LAST_CALL: Duration = Duration::from_millis(50);
 
 /// Clients, and the warden who looks after them.
 #[derive(Clone)]
@@ -162,7 +157,8 @@ impl House<'_> {
             connection.finish();
         }
         match connection.stage() {
-            Stage::Gone(_) if seat.was_idle() => Closed::Drained,
+            // Somebody here ended the reading of an idle client: what it meets then is no loss.
+            Stage::Gone(Closed::Lost | Closed::Forced) if seat.was_idle() => Closed::Drained,
             Stage::Gone(Closed::Lost) if self.warden.is_forced() => Closed::Forced,
             Stage::Gone(why) | Stage::Leaving(why) => why,
             Stage::Talking => unreachable!("the loop above runs while it talks"),

@@ -30,6 +30,7 @@ use crate::service::Service;
 use crate::shutdown::Shutdown;
 use crate::stats::Stats;
 use std::io;
+use std::time::Duration;
 
 /// What a model gets to run with.
 #[derive(Clone, Copy)]
@@ -60,6 +61,10 @@ pub trait Model: Send + Sync {
 
 /// Read from a socket at one call. What a client sends while it is not read waits in the kernel.
 const CHUNK: usize = 16 * 1024;
+
+/// For how long, in all, a draining server waits for more from a client that was busy: what it sent before may
+/// be held up by what it had sent before that.
+const LAST_CALL: Duration = Duration::from_millis(50);
 
 /// What a thread needs to talk with any number of clients, one at a time.
 struct Buffers {

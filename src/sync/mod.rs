@@ -38,17 +38,23 @@
 
 mod semaphore;
 mod semaphore_lock;
+mod stats;
 mod strategies;
+
+pub use stats::{Expired, Holder, LockStats, Spread};
 
 pub use semaphore::{OwnedPermit, Permit, Semaphore};
 pub use semaphore_lock::SemaphoreLock;
 
+use std::time::Duration;
+
 /// A value that threads enter one critical section at a time, or several when they only look.
 ///
-/// Implemented for every [`lock_api`] lock (so for all of `parking_lot`), for the locks of `std`, and
-/// for [`SemaphoreLock`]. A strategy of one's own is these three functions.
+/// Implemented for every [`lock_api`] lock (so for all of `parking_lot`), for the locks of `std`, and for the
+/// types of this module. A strategy of one's own is three functions.
 ///
-/// Sections do not nest: entering the same lock again from inside a section may deadlock.
+/// Sections are [`Send`], and so is what they return: a strategy may run them on a thread that owns the
+/// value. Sections do not nest: entering the same lock again from inside a section may deadlock.
 pub trait Lock: Send + Sync {
     /// What is guarded.
     type Value;
@@ -59,10 +65,60 @@ pub trait Lock: Send + Sync {
     /// A lock around `value`.
     fn new(value: Self::Value) -> Self;
 
-    /// Runs `section` with a look at the value; other `shared` sections may run at the same time, an
-    /// `exclusive` one cannot. Blocks until it may enter. From any thread.
-    fn shared<R>(&self, section: impl FnOnce(&Self::Value) -> R) -> R;
+    /// Runs `section` with a look at the value; other `shared` sections may run at the same time. What it
+    /// looks at does not change until it ends. Blocks until it may enter. From any thread.
+    #[track_caller]
+    fn shared<R: Send>(&self, section: impl FnOnce(&Self::Value) -> R + Send) -> R;
 
-    /// Runs `section` alone with the value. Blocks until it may enter. From any thread.
-    fn exclusive<R>(&self, section: impl FnOnce(&mut Self::Value) -> R) -> R;
+    /// Runs `section` alone with the value: no other `exclusive` section runs, and no `shared` one sees
+    /// half of what it does. Blocks until it may enter. From any thread.
+    #[track_caller]
+    fn exclusive<R: Send>(&self, section: impl FnOnce(&mut Self::Value) -> R + Send) -> R;
+
+    /// What has been seen of its sections, by a lock that watches them.
+    fn stats(&self) -> Option<LockStats> {
+        None
+    }
+}
+
+/// A [`Lock`] that can say no instead of making its caller wait.
+pub trait TryLock: Lock {
+    /// Runs `section` as [`shared`](Lock::shared) does, or gives `None` when it would have to wait. From any
+    /// thread.
+    #[track_caller]
+    fn try_shared<R: Send>(&self, section: impl FnOnce(&Self::Value) -> R + Send) -> Option<R>;
+
+    /// Runs `section` as [`exclusive`](Lock::exclusive) does, or gives `None` when it would have to wait.
+    /// From any thread.
+    #[track_caller]
+    fn try_exclusive<R: Send>(
+        &self,
+        section: impl FnOnce(&mut Self::Value) -> R + Send,
+    ) -> Option<R>;
+}
+
+/// A [`Lock`] whose waiting has an end.
+pub trait TimedLock: TryLock {
+    /// Runs `section` as [`shared`](Lock::shared) does, if it may enter within `patience`. From any thread.
+    ///
+    /// # Errors
+    /// [`Expired`] when it may not; `section` has not run then, and never will.
+    #[track_caller]
+    fn shared_for<R: Send>(
+        &self,
+        patience: Duration,
+        section: impl FnOnce(&Self::Value) -> R + Send,
+    ) -> Result<R, Expired>;
+
+    /// Runs `section` as [`exclusive`](Lock::exclusive) does, if it may enter within `patience`. From any
+    /// thread.
+    ///
+    /// # Errors
+    /// [`Expired`] when it may not; `section` has not run then, and never will.
+    #[track_caller]
+    fn exclusive_for<R: Send>(
+        &self,
+        patience: Duration,
+        section: impl FnOnce(&mut Self::Value) -> R + Send,
+    ) -> Result<R, Expired>;
 }

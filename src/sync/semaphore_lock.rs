@@ -45,14 +45,14 @@ impl<T: Send + Sync> Lock for SemaphoreLock<T> {
         Self::with_permits(value, Self::DEFAULT_PERMITS)
     }
 
-    fn shared<R>(&self, section: impl FnOnce(&T) -> R) -> R {
+    fn shared<R: Send>(&self, section: impl FnOnce(&T) -> R + Send) -> R {
         let _one = self.semaphore.acquire(1);
         // SAFETY: one permit is held until the end of this function, so no `exclusive` section, which
         // needs all of them, can be running.
         section(unsafe { &*self.value.get() })
     }
 
-    fn exclusive<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
+    fn exclusive<R: Send>(&self, section: impl FnOnce(&mut T) -> R + Send) -> R {
         let _all = self.semaphore.acquire(self.semaphore.permits());
         // SAFETY: all permits are held until the end of this function, so no other section, which needs
         // at least one, can be running.

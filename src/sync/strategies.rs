@@ -18,12 +18,12 @@ where
     }
 
     #[inline]
-    fn shared<U>(&self, section: impl FnOnce(&T) -> U) -> U {
+    fn shared<U: Send>(&self, section: impl FnOnce(&T) -> U + Send) -> U {
         section(&self.lock())
     }
 
     #[inline]
-    fn exclusive<U>(&self, section: impl FnOnce(&mut T) -> U) -> U {
+    fn exclusive<U: Send>(&self, section: impl FnOnce(&mut T) -> U + Send) -> U {
         section(&mut self.lock())
     }
 }
@@ -41,12 +41,12 @@ where
     }
 
     #[inline]
-    fn shared<U>(&self, section: impl FnOnce(&T) -> U) -> U {
+    fn shared<U: Send>(&self, section: impl FnOnce(&T) -> U + Send) -> U {
         section(&self.read())
     }
 
     #[inline]
-    fn exclusive<U>(&self, section: impl FnOnce(&mut T) -> U) -> U {
+    fn exclusive<U: Send>(&self, section: impl FnOnce(&mut T) -> U + Send) -> U {
         section(&mut self.write())
     }
 }
@@ -60,12 +60,12 @@ impl<T: Send> Lock for std::sync::Mutex<T> {
     }
 
     #[inline]
-    fn shared<U>(&self, section: impl FnOnce(&T) -> U) -> U {
+    fn shared<U: Send>(&self, section: impl FnOnce(&T) -> U + Send) -> U {
         section(&self.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     #[inline]
-    fn exclusive<U>(&self, section: impl FnOnce(&mut T) -> U) -> U {
+    fn exclusive<U: Send>(&self, section: impl FnOnce(&mut T) -> U + Send) -> U {
         section(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -79,12 +79,12 @@ impl<T: Send + Sync> Lock for std::sync::RwLock<T> {
     }
 
     #[inline]
-    fn shared<U>(&self, section: impl FnOnce(&T) -> U) -> U {
+    fn shared<U: Send>(&self, section: impl FnOnce(&T) -> U + Send) -> U {
         section(&self.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     #[inline]
-    fn exclusive<U>(&self, section: impl FnOnce(&mut T) -> U) -> U {
+    fn exclusive<U: Send>(&self, section: impl FnOnce(&mut T) -> U + Send) -> U {
         section(&mut self.write().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -3,8 +3,7 @@
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
 use crate::mailbox::Stay;
-use crate::model::Buffers;
-use crate::model::blocking::LAST_CALL;
+use crate::model::{Buffers, LAST_CALL};
 use crate::net::socket::{self, ACKNOWLEDGED_YET, LINGER, Wait};
 use crate::poller::Interest;
 use crate::service::Service;
