@@ -1,146 +1,108 @@
-//! The locks of the registry, by threads and by the share of sections that only look.
+//! The strategies: the registry behind every lock, by threads and by the share of sections that only look.
 //!
 //! One measured element is a critical section on a list of clients, of the length that a server's has: to look
 //! is to walk over all of them, as a broadcast does; to change is one leaving and one joining. Threads enter
-//! again as soon as they left: the most contention that a lock can meet, and far more than it meets in a server.
+//! again as soon as they left, or after a microsecond: the most contention that a lock can meet, and far more than it
+//! meets in a server.
 //!
-//! `threads` beyond the machine's cores take turns, so 2 cores cannot show how a lock scales, only what
-//! contention and a preempted holder cost.
+//! - **Registry**: every strategy, uncontended and by 2, 4 and 8 threads. Sections per second, how evenly the threads got
+//!   them (Jain's index over their counts), and the longest that one of them waited.
+//! - **Readers**: nobody changes anything. The semaphore of 8 permits beside the reader-writer lock that it stands for, on
+//!   the list, and on a number: there is nothing to do inside, and only the lock is left.
+//! - **The trait's price**: `parking_lot`'s locks around a number, used as they are and through `Lock`.
 //!
 //! Each change raises the sum of the ids by one. The sum at the end is asserted: one lost update, and the
 //! bench fails.
+//!
+//! What it cannot show: `threads` beyond the machine's cores take turns, so 2 cores cannot show how a lock
+//! scales, only what contention and a preempted holder cost. An `actor` has a thread more than the table says. The trait's
+//! price is below what the place of a loop in memory costs: a difference of a nanosecond either way is none.
 
-use criterion::measurement::WallTime;
-use criterion::{
-    BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group,
-    criterion_main,
-};
-use guardhouse::mailbox::{Mailbox, Outlet};
-use guardhouse::sync::{Lock, SemaphoreLock};
-use guardhouse::{Client, ClientId, Clients};
-use std::hint::black_box;
-use std::sync::{Arc, Barrier};
-use std::thread;
-use std::time::{Duration, Instant};
+mod harness;
+mod locked;
 
-const CLIENTS: u64 = 16;
-const THREADS: [u64; 3] = [1, 2, 4];
-/// In percent.
-const READ_SHARES: [u64; 4] = [0, 50, 90, 100];
-/// A tenth of what criterion takes by itself: the intervals hardly change, and the whole run is to be short.
-const RESAMPLES: usize = 10_000;
+use criterion::Criterion;
+use crossbeam_utils::CachePadded;
+use crossbeam_utils::sync::ShardedLock;
+use guardhouse::Clients;
+use guardhouse::sync::{Actor, Lock, SemaphoreLock, Snapshot, SpinMutex, TicketMutex};
+use harness::contest::{Ring, Rival};
+use harness::rounds::Plan;
+use harness::work::Pace;
+use locked::{Bare, Cell, Number, Registry, cell};
+use std::time::Duration;
 
-/// Nobody is ever rung: the sections are measured, and not what is sent after them.
-struct Nowhere;
-
-impl Outlet for Nowhere {
-    fn ring(&self, _: &Arc<Mailbox>) {}
+const fn registry<L: Lock<Value = Clients>>(name: &'static str) -> Rival<Cell> {
+    Rival::new::<CachePadded<Registry<L>>>(name)
 }
 
-fn room() -> Clients {
-    let mut clients = Clients::new();
-    for id in 0..CLIENTS {
-        let mailbox = Arc::new(Mailbox::new(1, Box::new(Nowhere)));
-        clients.join(Client::new(
-            ClientId(id),
-            ([127, 0, 0, 1], 1).into(),
-            mailbox,
-        ));
+/// A new strategy is a line here. Names as of `--sync`.
+const STRATEGIES: [Rival<Cell>; 11] = [
+    registry::<parking_lot::Mutex<Clients>>("mutex"),
+    registry::<parking_lot::FairMutex<Clients>>("fair-mutex"),
+    registry::<parking_lot::RwLock<Clients>>("rwlock"),
+    registry::<std::sync::Mutex<Clients>>("std-mutex"),
+    registry::<std::sync::RwLock<Clients>>("std-rwlock"),
+    registry::<SemaphoreLock<Clients>>("semaphore"),
+    registry::<TicketMutex<Clients>>("ticket"),
+    registry::<SpinMutex<Clients>>("spin"),
+    registry::<Snapshot<Clients>>("snapshot"),
+    registry::<ShardedLock<Clients>>("sharded"),
+    registry::<Actor<Clients>>("actor"),
+];
+
+const READERS: [Rival<Cell>; 2] = [
+    registry::<parking_lot::RwLock<Clients>>("rwlock"),
+    registry::<SemaphoreLock<Clients>>("semaphore"),
+];
+
+type ParkingMutex = parking_lot::Mutex<u64>;
+type ParkingRwLock = parking_lot::RwLock<u64>;
+
+const NUMBER_READERS: [Rival<Cell>; 2] = [
+    Rival::new::<CachePadded<Number<ParkingRwLock>>>("rwlock"),
+    Rival::new::<CachePadded<Number<SemaphoreLock<u64>>>>("semaphore"),
+];
+const MUTEXES: [Rival<Cell>; 2] = [
+    Rival::new::<CachePadded<Bare<ParkingMutex>>>("parking_lot::Mutex"),
+    Rival::new::<CachePadded<Number<ParkingMutex>>>("through Lock"),
+];
+const RWLOCKS: [Rival<Cell>; 2] = [
+    Rival::new::<CachePadded<Bare<ParkingRwLock>>>("parking_lot::RwLock"),
+    Rival::new::<CachePadded<Number<ParkingRwLock>>>("through Lock"),
+];
+
+fn main() {
+    let mut criterion = Criterion::default().without_plots().configure_from_args();
+    let pace = Pace::calibrate();
+    println!("{pace}");
+    let mut ring = Ring {
+        criterion: &mut criterion,
+        pace,
+        against: &[("/mutex", "mutex"), ("/rwlock", "rwlock")],
+    };
+    let mut crowds = Vec::new();
+    for looks in [0, 50, 90, 100] {
+        ring.solo("registry", cell(1, looks), &STRATEGIES);
+        crowds.extend([2, 4, 8].map(|threads| cell(threads, looks)));
     }
-    clients
-}
-
-fn sum_of_ids(clients: &Clients) -> u64 {
-    clients.iter().map(|client| client.id().0).sum()
-}
-
-/// One leaves, and one with the next number takes the place.
-fn change(clients: &mut Clients) {
-    let first = clients.iter().next().map(Client::id);
-    if let Some(left) = first.and_then(|id| clients.leave(id)) {
-        let id = ClientId(left.id().0 + 1);
-        clients.join(Client::new(id, left.addr(), Arc::clone(left.mailbox())));
-    }
-}
-
-/// So many sections of one thread; says how many of them were changes. The looks are spread evenly: 61 and
-/// 100 have no common factor, so 100 sections in a row hold exactly `read_share` of them.
-fn work<L: Lock<Value = Clients>>(lock: &L, sections: u64, read_share: u64) -> u64 {
-    let mut changes = 0;
-    for section in 0..sections {
-        if section * 61 % 100 < read_share {
-            black_box(lock.shared(sum_of_ids));
-        } else {
-            lock.exclusive(change);
-            changes += 1;
-        }
-    }
-    changes
-}
-
-/// From the moment that all threads set out until the last of them is back. Each counts on its own stack, so
-/// that no two counters share a cache line.
-fn race<L: Lock<Value = Clients>>(threads: u64, sections: u64, read_share: u64) -> Duration {
-    let lock = L::new(room());
-    let start = Barrier::new(threads as usize + 1);
-    let (elapsed, changes) = thread::scope(|scope| {
-        let runners: Vec<_> = (0..threads)
-            .map(|thread| {
-                let (lock, start) = (&lock, &start);
-                let share = sections / threads + u64::from(thread < sections % threads);
-                scope.spawn(move || {
-                    start.wait();
-                    work(lock, share, read_share)
-                })
-            })
-            .collect();
-        start.wait();
-        let began = Instant::now();
-        let changes: u64 = runners
-            .into_iter()
-            .map(|runner| runner.join().expect("no section panics"))
-            .sum();
-        (began.elapsed(), changes)
+    crowds.push(Cell {
+        outside: 1_000,
+        ..cell(4, 90)
     });
-    let before = CLIENTS * (CLIENTS - 1) / 2;
-    assert_eq!(
-        lock.shared(sum_of_ids),
-        before + changes,
-        "{} lost an update",
-        L::NAME
-    );
-    assert_eq!(lock.shared(Clients::len), CLIENTS as usize);
-    elapsed
-}
+    let plan = Plan::new(5, Duration::from_millis(15));
+    ring.race("registry", plan, &crowds, &STRATEGIES);
 
-fn lines_of<L: Lock<Value = Clients>>(
-    group: &mut BenchmarkGroup<'_, WallTime>,
-    name: &str,
-    read_share: u64,
-) {
-    for threads in THREADS {
-        group.bench_function(BenchmarkId::new(name, threads), |bencher| {
-            bencher.iter_custom(|sections| race::<L>(threads, sections, read_share));
-        });
-    }
-}
+    ring.against = &[("/rwlock", "rwlock")];
+    let readers = [1, 2, 4, 8].map(|threads| cell(threads, 100));
+    let plan = Plan::new(9, Duration::from_millis(30));
+    ring.race("readers of the registry", plan, &readers, &READERS);
+    ring.race("readers of a number", plan, &readers, &NUMBER_READERS);
 
-fn locks(c: &mut Criterion) {
-    for read_share in READ_SHARES {
-        let mut group = c.benchmark_group(format!("registry/{read_share}% looks"));
-        group
-            .sampling_mode(SamplingMode::Flat)
-            .throughput(Throughput::Elements(1))
-            .sample_size(15)
-            .nresamples(RESAMPLES)
-            .warm_up_time(Duration::from_millis(200))
-            .measurement_time(Duration::from_millis(800));
-        lines_of::<parking_lot::Mutex<Clients>>(&mut group, "mutex", read_share);
-        lines_of::<parking_lot::RwLock<Clients>>(&mut group, "rwlock", read_share);
-        lines_of::<SemaphoreLock<Clients>>(&mut group, "semaphore", read_share);
-        group.finish();
-    }
+    ring.against = &[("/bare", "parking_lot::Mutex")];
+    ring.solo("the trait's price", cell(1, 0), &MUTEXES);
+    ring.against = &[("/bare", "parking_lot::RwLock")];
+    ring.solo("the trait's price", cell(1, 0), &RWLOCKS);
+    ring.solo("the trait's price", cell(1, 100), &RWLOCKS);
+    criterion.final_summary();
 }
-
-criterion_group!(benches, locks);
-criterion_main!(benches);

@@ -65,8 +65,11 @@ pub mod load;
 pub mod mailbox;
 pub mod message;
 pub mod model;
+#[cfg(all(test, any(model_check = "loom", model_check = "shuttle")))]
+mod models;
 pub mod net;
 pub mod poller;
+mod primitives;
 pub mod registry;
 pub mod server;
 pub mod service;
@@ -79,7 +82,7 @@ pub use client::{Client, ClientId};
 pub use limits::Limits;
 pub use message::Message;
 pub use registry::{Clients, Registry};
-pub use server::{Handle, Server, StartError};
+pub use server::{Counters, Handle, Server, StartError};
 pub use service::{Flow, Service, Session};
 
 /// The README's example, kept true.

@@ -32,11 +32,10 @@ mod duty;
 use self::batch::{Batch, Parcel};
 use self::duty::{AtomicDuty, Duty};
 use crate::message::Message;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use crate::primitives::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Gets the bytes of a mailbox to their client. Each model has its own: a blocking model writes at once,
 /// a reactor notes the client for the end of its turn.

@@ -3,13 +3,13 @@
 use crate::client::{Client, ClientId};
 use crate::mailbox::Posted;
 use crate::message::Message;
-use crate::sync::Lock;
+use crate::sync::{Lock, LockStats};
 use std::sync::Arc;
 
 /// The clients that are connected. Plain data for one thread; a [`Registry`] shares it.
 ///
 /// A list and not a map: every broadcast walks all of it, and only a leave searches it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Clients {
     list: Vec<Client>,
 }
@@ -106,6 +106,12 @@ impl<L: Lock<Value = Clients>> Registry<L> {
     /// Whether there is no member. Out of date as soon as it is read. From any thread.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What has been seen of its sections, by a lock that watches them: [`Timed`](crate::sync::Timed). From any
+    /// thread.
+    pub fn lock_stats(&self) -> Option<LockStats> {
+        self.clients.stats()
     }
 }
 

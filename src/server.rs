@@ -6,6 +6,8 @@ use crate::net::Listener;
 use crate::service::Service;
 use crate::shutdown::Shutdown;
 use crate::stats::{Snapshot, Stats};
+use parking_lot::Mutex;
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -40,7 +42,7 @@ impl From<io::Error> for StartError {
 
 /// A server that is being configured. See the [crate's example](crate).
 pub struct Server {
-    service: Box<dyn Service>,
+    service: Arc<dyn Service>,
     model: Box<dyn Model>,
     listen: String,
     backlog: i32,
@@ -52,7 +54,7 @@ impl Server {
     /// [`Limits`].
     pub fn new(service: impl Service + 'static) -> Self {
         Self {
-            service: Box::new(service),
+            service: Arc::new(service),
             model: Box::new(Thread::new()),
             listen: "127.0.0.1:0".into(),
             backlog: Listener::DEFAULT_BACKLOG,
@@ -128,11 +130,12 @@ impl Server {
         let stats = Arc::new(Stats::default());
         let thread = {
             let (shutdown, stats) = (shutdown.clone(), Arc::clone(&stats));
+            let service = Arc::clone(&self.service);
             ThreadBuilder::new()
                 .name("gh-acceptor".into())
                 .spawn(move || {
                     let context = Context {
-                        service: &*self.service,
+                        service: &*service,
                         limits: self.limits,
                         shutdown: &shutdown,
                         stats: &stats,
@@ -143,7 +146,10 @@ impl Server {
         Ok(Handle {
             local_addr,
             shutdown,
-            stats,
+            counters: Counters {
+                stats,
+                service: Arc::new(Mutex::new(Some(self.service))),
+            },
             thread: Some(thread),
         })
     }
@@ -209,7 +215,7 @@ impl Server {
 pub struct Handle {
     local_addr: SocketAddr,
     shutdown: Shutdown,
-    stats: Arc<Stats>,
+    counters: Counters,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -219,9 +225,14 @@ impl Handle {
         self.local_addr
     }
 
-    /// The counters now. From any thread.
+    /// The counters now, and those of the service's lock where it is [`Timed`](crate::sync::Timed). From any thread.
     pub fn stats(&self) -> Snapshot {
-        self.stats.snapshot()
+        self.counters.now()
+    }
+
+    /// A look at the counters, for other threads.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
     }
 
     /// The switch that ends it, for other threads.
@@ -230,7 +241,7 @@ impl Handle {
     }
 
     /// Drains: stops accepting, closes idle clients at once, gives busy ones their time, then cuts them
-    /// off. Returns when every thread has ended, with the last counters.
+    /// off. Returns when every thread has ended and the service is dropped, with the last counters.
     ///
     /// # Errors
     /// What the model ended with.
@@ -239,7 +250,8 @@ impl Handle {
         self.wait()
     }
 
-    /// Waits until somebody ends the server by its [`switch`](Self::switch), or it fails.
+    /// Waits until somebody ends the server by its [`switch`](Self::switch), or it fails. Returns when every thread
+    /// has ended and the service is dropped, with the last counters.
     ///
     /// # Errors
     /// What the model ended with.
@@ -265,5 +277,40 @@ impl Drop for Handle {
         {
             tracing::error!(%error, "the server ended with an error");
         }
+        self.counters.end();
+    }
+}
+
+/// A look at a server's counters while it runs. It keeps neither the server nor its service alive.
+#[derive(Clone)]
+pub struct Counters {
+    stats: Arc<Stats>,
+    /// Until the server has ended: a service may own a thread, which no server outlives.
+    service: Arc<Mutex<Option<Arc<dyn Service>>>>,
+}
+
+impl Counters {
+    /// The counters now. When the server has ended, those of its lock are gone. From any thread.
+    pub fn now(&self) -> Snapshot {
+        // Locked for as long as it takes: `end` waits, and then it is the last one to hold the service.
+        let service = self.service.lock();
+        Snapshot {
+            lock: service.as_ref().and_then(Service::lock_stats),
+            ..self.stats.snapshot()
+        }
+    }
+
+    /// Drops the service.
+    fn end(&self) {
+        let service = self.service.lock().take();
+        drop(service);
+    }
+}
+
+impl fmt::Debug for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counters")
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,6 @@
 //! [`Stats`]: what happened, counted. Nothing that a server refuses, drops or cuts off goes uncounted.
 
+use crate::sync::LockStats;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use thiserror::Error;
@@ -131,7 +132,7 @@ impl Stats {
         }
     }
 
-    /// The counters now. Each is exact; together they are not one moment.
+    /// The counters now, without those of a lock. Each is exact; together they are not one moment.
     pub fn snapshot(&self) -> Snapshot {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let why = |why: Closed| self.closed[why as usize].load(Ordering::Acquire);
@@ -161,6 +162,7 @@ impl Stats {
                 busy: of(&self.drain[1]),
                 forced: of(&self.drain[2]),
             },
+            lock: None,
         }
     }
 }
@@ -177,7 +179,7 @@ pub struct DrainReport {
 }
 
 /// [`Stats`] at one look. Every number counts clients, except `lost_messages`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     /// Connections that accept returned.
     pub accepted: u64,
@@ -217,6 +219,8 @@ pub struct Snapshot {
     pub lost_messages: u64,
     /// The drain, once there was one.
     pub drain: DrainReport,
+    /// The lock that the service's sessions share, where that is watched.
+    pub lock: Option<LockStats>,
 }
 
 impl Snapshot {

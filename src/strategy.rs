@@ -3,10 +3,12 @@
 use crate::model::{Iterative, Model, Pool, Select, Thread, WhenFull};
 use crate::registry::{Clients, Registry};
 use crate::service::{Chat, Echo, Registered, Service};
-use crate::sync::{Lock, SemaphoreLock};
+use crate::sync::{Actor, Lock, OneThread, SemaphoreLock, Snapshot, SpinMutex, TicketMutex, Timed};
+use crossbeam_utils::sync::ShardedLock;
 use serde::Serialize;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 /// A kind of thing that a flag chooses, and what to tell people about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -136,24 +138,45 @@ pub fn model(kind: ModelKind, options: ModelOptions) -> Box<dyn Model> {
 pub enum LockKind {
     /// [`parking_lot::Mutex`]
     Mutex,
+    /// [`parking_lot::FairMutex`]
+    FairMutex,
     /// [`parking_lot::RwLock`]
     RwLock,
-    /// [`SemaphoreLock`]
-    Semaphore,
     /// [`std::sync::Mutex`]
     StdMutex,
     /// [`std::sync::RwLock`]
     StdRwLock,
+    /// [`SemaphoreLock`]
+    Semaphore,
+    /// [`TicketMutex`]
+    Ticket,
+    /// [`SpinMutex`]
+    Spin,
+    /// [`Snapshot`]
+    Snapshot,
+    /// [`ShardedLock`]
+    Sharded,
+    /// [`Actor`]
+    Actor,
+    /// [`OneThread`]
+    None,
 }
 
 impl LockKind {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
+    /// All of them, in the order of the textbooks: what everyone has, how it is made, how to do without.
+    pub const ALL: [Self; 12] = [
         Self::Mutex,
+        Self::FairMutex,
         Self::RwLock,
-        Self::Semaphore,
         Self::StdMutex,
         Self::StdRwLock,
+        Self::Semaphore,
+        Self::Ticket,
+        Self::Spin,
+        Self::Snapshot,
+        Self::Sharded,
+        Self::Actor,
+        Self::None,
     ];
 
     /// What to tell people about it.
@@ -165,17 +188,17 @@ impl LockKind {
                 cost: "one atomic step to enter, one to leave; lookers exclude each other, too",
                 starvation: "who just left may enter again before a waiter; every 0.5 ms or so a waiter gets its turn",
             },
+            Self::FairMutex => About {
+                name: "fair-mutex",
+                known_as: "parking_lot::FairMutex",
+                cost: "as mutex while nobody waits; a context switch per section as soon as somebody does",
+                starvation: "nobody: who leaves hands over to the one who waits longest",
+            },
             Self::RwLock => About {
                 name: "rwlock",
                 known_as: "parking_lot::RwLock",
                 cost: "as mutex, and all lookers write to one counter; worth it when sections that look are long",
                 starvation: "a waiting writer holds back new readers; readers do not starve writers",
-            },
-            Self::Semaphore => About {
-                name: "semaphore",
-                known_as: "counting semaphore of N permits: a look takes 1, a change takes all",
-                cost: "a mutex and a condition variable per entry and exit; at most N lookers at once",
-                starvation: "nobody: first come, first served, so a waiting change holds back later looks",
             },
             Self::StdMutex => About {
                 name: "std-mutex",
@@ -189,7 +212,54 @@ impl LockKind {
                 cost: "as std-mutex, and all lookers write to one counter",
                 starvation: "on Linux a waiting writer holds back new readers; std promises no order",
             },
+            Self::Semaphore => About {
+                name: "semaphore",
+                known_as: "counting semaphore of N permits: a look takes 1, a change takes all",
+                cost: "one atomic step to enter, one to leave; all lookers write to one counter; at most N of them at once",
+                starvation: "nobody: first come, first served, so a waiting change holds back later looks",
+            },
+            Self::Ticket => About {
+                name: "ticket",
+                known_as: "ticket lock (Mellor-Crummey and Scott 1991); measured, not recommended",
+                cost: "measured, not recommended: who waits burns its processor, and every hand-over disturbs all who wait",
+                starvation: "nobody: first come, first served; but one that is not running holds up all behind it",
+            },
+            Self::Spin => About {
+                name: "spin",
+                known_as: "test and test-and-set lock (Rudolph and Segall 1984); measured, not recommended",
+                cost: "measured, not recommended: who waits burns its processor, the one that the holder needs, too",
+                starvation: "no order among waiters: whose core is nearest enters, without bound",
+            },
+            Self::Snapshot => About {
+                name: "snapshot",
+                known_as: "copy on write, read-copy-update: arc_swap and a mutex for writers",
+                cost: "a look takes two atomic steps on a cache line of its own, and may see yesterday's list; a change copies it",
+                starvation: "readers wait for nobody; writers wait for each other only, as behind mutex",
+            },
+            Self::Sharded => About {
+                name: "sharded",
+                known_as: "crossbeam_utils::sync::ShardedLock, big-reader lock: 8 std::sync::RwLock",
+                cost: "a look takes its thread's one of 8 locks and disturbs no other core; a change takes all 8",
+                starvation: "as std-rwlock, shard by shard: a writer that waits for one keeps readers out of those it has",
+            },
+            Self::Actor => About {
+                name: "actor",
+                known_as: "an owner thread that is sent closures: message passing, active object",
+                cost: "two messages between threads per section, microseconds; looks wait, too; no lock at all",
+                starvation: "nobody: the owner takes sections first come, first served",
+            },
+            Self::None => About {
+                name: "none",
+                known_as: "one thread owns everything; checked when it enters",
+                cost: "a comparison per section; only for models of one thread",
+                starvation: "nobody: nobody waits",
+            },
         }
+    }
+
+    /// Whether a registry behind it can serve `model`: not when several threads would enter what one must own.
+    pub const fn goes_with(self, model: ModelKind) -> bool {
+        !matches!(self, Self::None) || !model.has_many_threads()
     }
 
     /// Its name.
@@ -216,23 +286,70 @@ pub enum ServiceKind {
     },
 }
 
-/// The service of a kind, with its registry behind the lock of a kind. `permits` is for the semaphore.
-pub fn service(kind: ServiceKind, lock: LockKind, permits: NonZeroUsize) -> Box<dyn Service> {
-    let clients = Clients::new();
-    match lock {
-        LockKind::Mutex => behind(kind, parking_lot::Mutex::new(clients)),
-        LockKind::RwLock => behind(kind, parking_lot::RwLock::new(clients)),
-        LockKind::Semaphore => behind(kind, SemaphoreLock::with_permits(clients, permits.get())),
-        LockKind::StdMutex => behind(kind, std::sync::Mutex::new(clients)),
-        LockKind::StdRwLock => behind(kind, std::sync::RwLock::new(clients)),
+/// What the locks need beyond their kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockOptions {
+    /// Permits of a semaphore.
+    pub permits: NonZeroUsize,
+    /// Whether its sections are watched, by [`Timed`]: [`Handle::stats`](crate::Handle::stats) has them then.
+    pub stats: bool,
+}
+
+impl Default for LockOptions {
+    fn default() -> Self {
+        const PERMITS: NonZeroUsize =
+            NonZeroUsize::new(SemaphoreLock::<()>::DEFAULT_PERMITS).unwrap();
+        Self {
+            permits: PERMITS,
+            stats: false,
+        }
     }
 }
 
-fn behind<L>(kind: ServiceKind, lock: L) -> Box<dyn Service>
+/// The service of a kind, with its registry behind the lock of a kind.
+///
+/// Serve it under a model that the lock [goes with](LockKind::goes_with): under another, `none` panics for all
+/// clients but those of the thread that came first, and they are closed.
+///
+/// # Panics
+/// When the system has no thread to give to an actor.
+pub fn service(kind: ServiceKind, lock: LockKind, options: LockOptions) -> Box<dyn Service> {
+    let stats = options.stats;
+    let clients = Clients::new();
+    match lock {
+        LockKind::Mutex => behind(kind, parking_lot::Mutex::new(clients), stats),
+        LockKind::FairMutex => behind(kind, parking_lot::FairMutex::new(clients), stats),
+        LockKind::RwLock => behind(kind, parking_lot::RwLock::new(clients), stats),
+        LockKind::StdMutex => behind(kind, std::sync::Mutex::new(clients), stats),
+        LockKind::StdRwLock => behind(kind, std::sync::RwLock::new(clients), stats),
+        LockKind::Semaphore => {
+            let permits = options.permits.get();
+            behind(kind, SemaphoreLock::with_permits(clients, permits), stats)
+        }
+        LockKind::Ticket => behind(kind, TicketMutex::new(clients), stats),
+        LockKind::Spin => behind(kind, SpinMutex::new(clients), stats),
+        LockKind::Snapshot => behind(kind, Snapshot::new(clients), stats),
+        LockKind::Sharded => behind(kind, ShardedLock::new(clients), stats),
+        LockKind::Actor => behind(kind, Actor::new(clients), stats),
+        LockKind::None => behind(kind, OneThread::new(clients), stats),
+    }
+}
+
+fn behind<L>(kind: ServiceKind, lock: L, stats: bool) -> Box<dyn Service>
 where
     L: Lock<Value = Clients> + 'static,
 {
-    let registry = Registry::new(lock);
+    if stats {
+        with(kind, Registry::new(Timed::around(lock)))
+    } else {
+        with(kind, Registry::new(lock))
+    }
+}
+
+fn with<L>(kind: ServiceKind, registry: Arc<Registry<L>>) -> Box<dyn Service>
+where
+    L: Lock<Value = Clients> + 'static,
+{
     match kind {
         ServiceKind::Echo => Box::new(Registered::new(registry, Echo)),
         ServiceKind::Chat { max_line } => Box::new(Chat::new(registry).max_line(max_line)),

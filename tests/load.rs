@@ -3,7 +3,7 @@
 use guardhouse::load::{Load, LoadError, Shape, Stop, Traffic};
 use guardhouse::model::Thread;
 use guardhouse::service::Echo;
-use guardhouse::strategy::{self, LockKind, ModelKind, ModelOptions, ServiceKind};
+use guardhouse::strategy::{self, LockKind, LockOptions, ModelKind, ModelOptions, ServiceKind};
 use guardhouse::{Client, Flow, Handle, Server, Service, Session};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
@@ -22,7 +22,7 @@ fn server(model: ModelKind, service: ServiceKind) -> Handle {
     Server::new(strategy::service(
         service,
         LockKind::Mutex,
-        NonZeroUsize::MIN,
+        LockOptions::default(),
     ))
     .boxed_model(strategy::model(model, options))
     .start()

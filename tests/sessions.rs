@@ -2,7 +2,7 @@
 //! cut, everyone receives the same.
 
 use guardhouse::mailbox::{Mailbox, Outlet};
-use guardhouse::strategy::{self, LockKind, ServiceKind};
+use guardhouse::strategy::{self, LockKind, LockOptions, ServiceKind};
 use guardhouse::{Client, ClientId, Flow, Service, Session};
 use parking_lot::Mutex;
 use proptest::prelude::*;
@@ -65,7 +65,11 @@ impl Guest {
 }
 
 fn service(kind: ServiceKind, lock: LockKind) -> Box<dyn Service> {
-    strategy::service(kind, lock, NonZeroUsize::new(2).unwrap())
+    let options = LockOptions {
+        permits: NonZeroUsize::new(2).unwrap(),
+        ..LockOptions::default()
+    };
+    strategy::service(kind, lock, options)
 }
 
 fn echo() -> Box<dyn Service> {

@@ -126,6 +126,10 @@ pub(crate) struct Serve {
     /// How long busy clients may go on after the first signal
     #[arg(long, default_value = "5s", value_name = "TIME")]
     pub(crate) drain: Time,
+    /// Watch the lock that guards the client registry, and print how it goes every so often, like 1s, on stderr:
+    /// counts and times of the interval just over, most inside of the whole run [default: not watched]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) stats: Option<Time>,
     /// Drain when the process of this number, which started this one, is gone; for those that start servers to
     /// measure them
     #[arg(long, hide = true, value_name = "PID")]

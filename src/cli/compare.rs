@@ -3,7 +3,7 @@
 mod table;
 
 use super::args::{Compare, Named, ServiceName, Verbosity};
-use super::serve::{FD_SETSIZE, OWN_DESCRIPTORS, raise_descriptor_limit};
+use super::serve::{FD_SETSIZE, OWN_DESCRIPTORS, models_for, raise_descriptor_limit};
 use super::{WrongUse, output};
 use anyhow::{Context, bail};
 use guardhouse::lab::{self, Machine, Plan, Report, Setup, Workload};
@@ -125,6 +125,18 @@ fn check(args: &Compare, descriptors: usize) -> Result<(), WrongUse> {
             "--clients {clients} does not fit --models select: its FD_SETSIZE is {FD_SETSIZE}, and \
              {OWN_DESCRIPTORS} of those are for the server itself"
         ));
+    }
+    for &Named(model) in &args.models {
+        for &Named(sync) in &args.syncs {
+            if !sync.goes_with(model) {
+                return wrong(format!(
+                    "--models {model} and --syncs {sync} make a cell, {model} x {sync}, that cannot be: --syncs {sync} \
+                     goes with --models {} only, for several threads would enter the registry, and nothing would \
+                     guard it",
+                    models_for(sync)
+                ));
+            }
+        }
     }
     if args.rounds.get() > MOST_ROUNDS {
         return wrong(format!(

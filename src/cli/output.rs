@@ -3,7 +3,7 @@
 use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, IsTerminal, Write};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::LevelFilter;
 
 /// Whoever read stdout has closed it.
@@ -57,6 +57,7 @@ pub(crate) fn start_log(level: LevelFilter) -> Log {
         .lossy(true)
         .finish(io::stderr());
     let dropped = writer.error_counter();
+    let lines = writer.clone();
     let colours =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     tracing_subscriber::fmt()
@@ -65,16 +66,26 @@ pub(crate) fn start_log(level: LevelFilter) -> Log {
         .with_ansi(colours)
         .with_target(false)
         .init();
-    Log { guard, dropped }
+    Log {
+        guard,
+        dropped,
+        lines,
+    }
 }
 
 /// The log; dropping it writes out what is left.
 pub(crate) struct Log {
     guard: WorkerGuard,
     dropped: tracing_appender::non_blocking::ErrorCounter,
+    lines: NonBlocking,
 }
 
 impl Log {
+    /// For lines that somebody asked for: they are written at any level.
+    pub(crate) fn writer(&self) -> LogWriter {
+        LogWriter(self.lines.clone())
+    }
+
     /// Writes out what is left, and says how many lines were lost.
     pub(crate) fn end(self) {
         drop(self.guard);
@@ -84,6 +95,16 @@ impl Log {
                 "warning: {dropped} log lines were dropped: stderr was not read fast enough"
             ));
         }
+    }
+}
+
+/// Writes whole lines between those of the log, and waits for its reader as little.
+pub(crate) struct LogWriter(NonBlocking);
+
+impl LogWriter {
+    pub(crate) fn line(&mut self, text: &str) {
+        // Handed to the log's thread; one that finds no room is counted among the dropped.
+        let _ = self.0.write_all(format!("{text}\n").as_bytes());
     }
 }
 

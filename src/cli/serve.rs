@@ -1,21 +1,25 @@
 //! `serve`: a working server, with model and lock chosen by flag.
 
+mod stats;
+
 use super::args::{FullPolicy, Serve, ServiceName, Switch, Verbosity};
-use super::{WrongUse, output};
+use super::output::{self, Log};
+use super::WrongUse;
 use anyhow::Context;
 use bytesize::ByteSize;
 use guardhouse::model::{Pool, WhenFull};
 use guardhouse::shutdown::Shutdown;
 use guardhouse::stats::Snapshot;
-use guardhouse::strategy::{LockKind, ModelKind, ModelOptions, ServiceKind};
-use guardhouse::sync::SemaphoreLock;
+use guardhouse::strategy::{LockKind, LockOptions, ModelKind, ModelOptions, ServiceKind};
 use guardhouse::{Limits, Server, StartError, strategy};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle as SignalHandle, Signals};
+use stats::LiveStats;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -28,18 +32,20 @@ const SMALLEST_STACK: ByteSize = ByteSize::kib(64);
 const LARGEST_STACK: ByteSize = ByteSize::gib(1);
 const LARGEST_LINE: ByteSize = ByteSize::mib(64);
 const SHORTEST_IDLE: Duration = Duration::from_millis(1);
+const STATS_EVERY: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(24 * 60 * 60);
 const DEFAULT_MAX_LINE: ByteSize = ByteSize::kib(4);
 
 pub(crate) fn run(args: &Serve, verbosity: Verbosity) -> anyhow::Result<()> {
     let descriptors = raise_descriptor_limit();
     check(args, descriptors)?;
     let log = output::start_log(verbosity.level());
-    let outcome = serve(args);
+    let outcome = serve(args, &log);
     log.end();
     outcome
 }
 
-fn serve(args: &Serve) -> anyhow::Result<()> {
+fn serve(args: &Serve, log: &Log) -> anyhow::Result<()> {
     let (model, sync) = (args.model.0, args.sync.0);
     let service_name = match args.service {
         ServiceName::Echo => "echo",
@@ -63,6 +69,14 @@ fn serve(args: &Serve) -> anyhow::Result<()> {
         handle.switch().drain();
     }
     let watch = SignalWatch::start(signals, handle.switch())?;
+    let live = match &args.stats {
+        Some(every) => Some(LiveStats::start(
+            every.time,
+            handle.counters(),
+            log.writer(),
+        )?),
+        None => None,
+    };
     let listening = output::line(&format!(
         "listening on {} ({service_name}, model={model}, sync={sync})",
         handle.local_addr()
@@ -72,7 +86,12 @@ fn serve(args: &Serve) -> anyhow::Result<()> {
     }
     let stats = handle.wait();
     drop(watch);
-    sum_up(&stats.context("the server failed")?);
+    drop(live);
+    let stats = stats.context("the server failed")?;
+    sum_up(&stats);
+    if let Some(lock) = &stats.lock {
+        log.writer().line(&stats::whole_run(lock));
+    }
     Ok(())
 }
 
@@ -94,8 +113,12 @@ fn server(args: &Serve) -> Server {
         },
         stack_size: args.stack_size.map(bytes),
     };
-    let permits = args.permits.unwrap_or(default_permits());
-    Server::new(strategy::service(service, args.sync.0, permits))
+    let default = LockOptions::default();
+    let lock_options = LockOptions {
+        permits: args.permits.unwrap_or(default.permits),
+        stats: args.stats.is_some(),
+    };
+    Server::new(strategy::service(service, args.sync.0, lock_options))
         .boxed_model(strategy::model(args.model.0, options))
         .listen(&args.listen)
         .backlog(args.backlog)
@@ -106,10 +129,6 @@ fn server(args: &Serve) -> Server {
             drain: args.drain.time,
             nodelay: args.nodelay == Switch::On,
         })
-}
-
-fn default_permits() -> NonZeroUsize {
-    NonZeroUsize::new(SemaphoreLock::<()>::DEFAULT_PERMITS).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Exactly, as error messages want it.
@@ -174,9 +193,26 @@ fn check(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
             "--permits {permits} goes with --sync semaphore only, and --sync is {sync}"
         ));
     }
+    if !sync.goes_with(model) {
+        return wrong(format!(
+            "--sync {sync} goes with --model {} only, and --model is {model}: several threads would enter the \
+             registry, and nothing would guard it",
+            models_for(sync)
+        ));
+    }
     check_sizes(args)?;
     check_times(args)?;
     check_clients(args, descriptors)
+}
+
+/// The models that `sync` goes with, as a sentence lists them.
+pub(super) fn models_for(sync: LockKind) -> String {
+    ModelKind::ALL
+        .into_iter()
+        .filter(|&model| sync.goes_with(model))
+        .map(ModelKind::name)
+        .collect::<Vec<_>>()
+        .join(" or ")
 }
 
 fn check_sizes(args: &Serve) -> Result<(), WrongUse> {
@@ -225,6 +261,13 @@ fn check_times(args: &Serve) -> Result<(), WrongUse> {
         return Err(WrongUse(format!(
             "--drain {} is longer than {longest:?} (30 days)",
             args.drain
+        )));
+    }
+    if let Some(every) = &args.stats
+        && !STATS_EVERY.contains(&every.time)
+    {
+        return Err(WrongUse(format!(
+            "--stats {every} is outside 10ms to 1day: say how often to print, like 1s"
         )));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Whose duty it is to send what a mailbox holds. The states are drawn in the [parent](super).
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use crate::primitives::{AtomicU8, Ordering};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -36,7 +36,7 @@ impl Duty {
 pub(super) struct AtomicDuty(AtomicU8);
 
 impl AtomicDuty {
-    pub(super) const fn new(duty: Duty) -> Self {
+    pub(super) fn new(duty: Duty) -> Self {
         Self(AtomicU8::new(duty as u8))
     }
 

@@ -1,6 +1,7 @@
 //! The mailbox on sockets made by hand.
 
 use super::*;
+use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::sync::atomic::AtomicUsize;
 

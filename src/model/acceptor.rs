@@ -144,7 +144,7 @@ impl<'a> Acceptor<'a> {
         let permit = match &self.admission {
             None => None,
             Some(admission) => {
-                let permit = admission.try_acquire_owned(1);
+                let permit = admission.try_acquire_owned(1).ok();
                 if permit.is_none() {
                     let limit = admission.permits();
                     refuse(self.context, &stream, addr, &Refusal::Full { limit });

@@ -100,10 +100,11 @@ impl Model for Pool {
             drop(handed_over);
             acceptor.run(|newcomer| {
                 let mut place = house.seat(newcomer);
+                // Nobody closes it.
                 place.room = match self.when_full {
                     // During a drain the workers end their clients, so this wait ends, too.
-                    WhenFull::Wait => Some(room.acquire_owned(1)),
-                    WhenFull::Reject => room.try_acquire_owned(1),
+                    WhenFull::Wait => room.acquire_owned(1).ok(),
+                    WhenFull::Reject => room.try_acquire_owned(1).ok(),
                 };
                 if place.room.is_none() {
                     house.refuse(&place.seat, &Refusal::QueueFull { limit: self.queue });

@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::codec::Lines;
 use crate::message::Message;
 use crate::registry::{Clients, Membership, Registry};
-use crate::sync::Lock;
+use crate::sync::{Lock, LockStats};
 use std::sync::Arc;
 
 /// Relays every complete line to every connected client, its sender included: whole, once, and the lines of
@@ -45,6 +45,10 @@ impl<L: Lock<Value = Clients> + 'static> Service for Chat<L> {
             membership: self.registry.join(client),
             lines: Lines::new(self.max_line),
         })
+    }
+
+    fn lock_stats(&self) -> Option<LockStats> {
+        self.registry.lock_stats()
     }
 }
 

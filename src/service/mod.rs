@@ -12,6 +12,7 @@ pub use echo::Echo;
 pub use registered::Registered;
 
 use crate::client::Client;
+use crate::sync::LockStats;
 
 /// Opens a session for every client. Shared by all threads of a server.
 pub trait Service: Send + Sync {
@@ -20,6 +21,12 @@ pub trait Service: Send + Sync {
     /// A panic costs this client its connection and nobody else anything. (A stack overflow aborts the
     /// process, like everywhere in Rust; no server can contain it.)
     fn open(&self, client: Client) -> Box<dyn Session>;
+
+    /// What has been seen of the lock that its sessions share, if there is one, and it is
+    /// [`Timed`](crate::sync::Timed). May be called by any thread, at any time.
+    fn lock_stats(&self) -> Option<LockStats> {
+        None
+    }
 }
 
 /// One client's conversation. Dropping it is leaving.
@@ -48,10 +55,18 @@ impl<S: Service + ?Sized> Service for Box<S> {
     fn open(&self, client: Client) -> Box<dyn Session> {
         (**self).open(client)
     }
+
+    fn lock_stats(&self) -> Option<LockStats> {
+        (**self).lock_stats()
+    }
 }
 
 impl<S: Service + ?Sized> Service for std::sync::Arc<S> {
     fn open(&self, client: Client) -> Box<dyn Session> {
         (**self).open(client)
+    }
+
+    fn lock_stats(&self) -> Option<LockStats> {
+        (**self).lock_stats()
     }
 }

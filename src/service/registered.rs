@@ -3,7 +3,7 @@
 use super::{Flow, Service, Session};
 use crate::client::Client;
 use crate::registry::{Clients, Membership, Registry};
-use crate::sync::Lock;
+use crate::sync::{Lock, LockStats};
 use std::sync::Arc;
 
 /// Runs the service `S` and keeps everyone it serves in a [`Registry`], so that joining and leaving pass
@@ -36,6 +36,12 @@ where
             _membership: self.registry.join(client.clone()),
             session: self.service.open(client),
         })
+    }
+
+    /// Of its own registry's lock, and of the service's own where that one is not watched.
+    fn lock_stats(&self) -> Option<LockStats> {
+        let own = self.registry.lock_stats();
+        own.or_else(|| self.service.lock_stats())
     }
 }
 

@@ -31,27 +31,59 @@
 //! visitors.shared(|count| *count += 1);
 //! ```
 //!
+//! # Strategies
+//!
+//! | `--sync` | type | who may starve whom | choose it for |
+//! |---|---|---|---|
+//! | `mutex` | [`parking_lot::Mutex`] | nobody for long: every 0.5 ms or so the one who waits longest is next | most things |
+//! | `fair-mutex` | [`parking_lot::FairMutex`] | nobody: first come, first served | bounded waiting |
+//! | `rwlock` | [`parking_lot::RwLock`] | a waiting writer holds back new readers | long looks |
+//! | `std-mutex` | [`std::sync::Mutex`] | who comes, who waits: without bound | no dependency |
+//! | `std-rwlock` | [`std::sync::RwLock`] | unstated; on Linux as `rwlock`, and among writers without bound | no dependency |
+//! | `semaphore` | [`SemaphoreLock`] | nobody: first come, first served | a bound on how many look |
+//! | `ticket` | [`TicketMutex`] | nobody; but all wait for one that is not running | learning: measured, not recommended |
+//! | `spin` | [`SpinMutex`] | the near ones the far ones, without bound | learning: measured, not recommended |
+//! | `snapshot` | [`Snapshot`] | readers wait for nobody; writers for each other | many looks, few changes |
+//! | `sharded` | [`ShardedLock`](crossbeam_utils::sync::ShardedLock) | as `std-rwlock`, shard by shard | short looks from many cores |
+//! | `actor` | [`Actor`] | nobody: first come, first served | a value that is not `Sync` |
+//! | `none` | [`OneThread`] | nobody: nobody waits | one thread |
+//!
+//! All but `actor` have [`TryLock`]; those and not `std`'s and `sharded` have [`TimedLock`], too.
+//!
 //! # Poisoning
 //! One policy on every strategy: there is none. A panic inside a section releases the lock and leaves the
 //! value as the section left it; the next section runs. The registry can afford that because no
 //! user code runs inside its sections.
 
-mod semaphore;
+mod actor;
+mod lock_api_locks;
+mod one_thread;
+pub mod semaphore;
 mod semaphore_lock;
+mod snapshot;
+mod spin;
 mod stats;
-mod strategies;
+mod std_locks;
+mod ticket;
+mod timed;
 
+pub use actor::Actor;
+pub use one_thread::OneThread;
+pub use snapshot::Snapshot;
+pub use spin::{RawSpin, SpinMutex};
 pub use stats::{Expired, Holder, LockStats, Spread};
+pub use ticket::{RawTicket, Ticket, TicketMutex};
 
-pub use semaphore::{OwnedPermit, Permit, Semaphore};
+pub use semaphore::{Discipline, OwnedPermit, Permit, Semaphore};
 pub use semaphore_lock::SemaphoreLock;
+pub use timed::Timed;
 
 use std::time::Duration;
 
 /// A value that threads enter one critical section at a time, or several when they only look.
 ///
-/// Implemented for every [`lock_api`] lock (so for all of `parking_lot`), for the locks of `std`, and for the
-/// types of this module. A strategy of one's own is three functions.
+/// Implemented for every [`lock_api`] lock (so for all of `parking_lot`), for the locks of `std`, for crossbeam's
+/// `ShardedLock`, and for the types of this module. A strategy of one's own is three functions.
 ///
 /// Sections are [`Send`], and so is what they return: a strategy may run them on a thread that owns the
 /// value. Sections do not nest: entering the same lock again from inside a section may deadlock.
@@ -59,7 +91,8 @@ pub trait Lock: Send + Sync {
     /// What is guarded.
     type Value;
 
-    /// The kind of lock, for people: `mutex`, `rwlock`, ...
+    /// The kind of lock, for people: `mutex`, `rwlock`, ... An impl for many locks has one name for all of them,
+    /// that of their family: every `lock_api` mutex is a `mutex` here.
     const NAME: &'static str;
 
     /// A lock around `value`.

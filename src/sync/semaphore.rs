@@ -1,236 +1,337 @@
-//! [`Semaphore`]: a counter of permits, taken n at a time in one step, first come first served.
+#![doc = include_str!("semaphore/README.md")]
 
-use parking_lot::{Condvar, Mutex};
+mod error;
+mod line;
+mod permit;
+mod supply;
+#[cfg(test)]
+mod tests;
+mod waiter;
+mod word;
+
+pub use error::{AcquireError, Closed, TooFew, TooMany, TryAcquireError};
+pub use permit::{Held, OwnedPermit, Permit};
+
+use crate::primitives::{Mutex, const_fn, looks, spin_loop, yield_now};
+use line::Line;
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use word::{CALL, CLOSED, IN_LINE, Seen, Word};
 
-/// A fair counting semaphore.
-///
-/// ```text
-///            next              serving
-///   tickets:  7   6   5   4      3
-///            (new) wait wait wait  may take as soon as `available` covers it
-/// ```
-///
-/// Every [`acquire`](Self::acquire) draws a ticket and takes its permits when its ticket is served *and*
-/// enough permits are there. Nobody overtakes, so a large request is never starved by small ones; and n
-/// permits are taken in one step, so nobody holds half of what it needs while waiting for the
-/// rest. Two writers that each took N permits one by one would wait for each other for ever.
-#[derive(Debug)]
-pub struct Semaphore {
-    permits: usize,
-    state: Mutex<State>,
-    changed: Condvar,
+/// Who gets the permits that come free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discipline {
+    /// First come, first served.
+    Fair,
+    /// Whoever is there, even when others wait.
+    Barging,
 }
 
+/// A counting semaphore: n permits are taken in one step, and given back by dropping them.
+///
+/// ```
+/// use guardhouse::sync::Semaphore;
+/// use std::time::Duration;
+///
+/// static TABLES: Semaphore = Semaphore::new(3);
+///
+/// let party = TABLES.acquire(2)?;
+/// assert_eq!(TABLES.available(), 1);
+/// assert!(TABLES.try_acquire(2).is_err());
+/// assert!(TABLES.acquire_timeout(2, Duration::from_millis(1)).is_err());
+/// drop(party);
+/// assert_eq!(TABLES.available(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Two disciplines
+/// | | [`new`](Self::new): fair | [`barging`](Self::barging) |
+/// |---|---|---|
+/// | who waits | gets in line, and is served in the order of the line | tries for a while, then sleeps in line |
+/// | who comes | gets in line while anybody waits | takes what is free, whoever waits |
+/// | `try_acquire` | fails while anybody waits: it overtakes nobody | takes what is free |
+/// | a large request | holds back all that come later, until there is enough for it | may be overtaken without bound; in line it holds back those behind it, and no newcomer |
+/// | who may starve whom | nobody | newcomers those that wait, and small requests large ones |
+/// | a permit that comes free | belongs to the first in line at once, asleep or not | is there for whoever takes it; the first in line is woken to try |
+/// | choose it for | bounded waiting | throughput |
+///
+/// A semaphore is no lock: any thread may give back, and nothing is guarded by it. See
+/// [`SemaphoreLock`](super::SemaphoreLock) for the one way to make a lock of it.
 #[derive(Debug)]
-struct State {
-    available: usize,
-    next: u64,
-    serving: u64,
+pub struct Semaphore {
+    word: Word,
+    /// How the word looks when nobody holds anything, unless permits were added or forgotten. A guess that is
+    /// right saves a look at the word, which has to wait for the last step on it to be over.
+    guess: Seen,
+    discipline: Discipline,
+    max: usize,
+    line: Mutex<Line>,
 }
 
 impl Semaphore {
-    /// A semaphore of `permits` permits, all available.
-    pub const fn new(permits: usize) -> Self {
-        Self {
-            permits,
-            state: Mutex::new(State {
-                available: permits,
-                next: 0,
-                serving: 0,
-            }),
-            changed: Condvar::new(),
+    /// The most permits that any semaphore can have.
+    pub const MAX_PERMITS: usize = word::MOST;
+
+    const_fn! {
+        /// A fair semaphore of `permits` permits, all free: first come, first served.
+        ///
+        /// # Panics
+        /// When `permits` exceeds [`MAX_PERMITS`](Self::MAX_PERMITS).
+        pub const fn new(permits: usize) -> Self {
+            Self::with(permits, Discipline::Fair)
         }
     }
 
-    /// How many permits there are in all.
-    pub const fn permits(&self) -> usize {
-        self.permits
+    const_fn! {
+        /// A barging semaphore of `permits` permits, all free: whoever is there takes what is free.
+        ///
+        /// # Panics
+        /// As [`new`](Self::new).
+        pub const fn barging(permits: usize) -> Self {
+            Self::with(permits, Discipline::Barging)
+        }
     }
 
-    /// How many permits nobody holds. Out of date as soon as it is read.
-    pub fn available(&self) -> usize {
-        self.state.lock().available
+    const_fn! {
+        /// A semaphore of `permits` permits, all free.
+        ///
+        /// # Panics
+        /// As [`new`](Self::new).
+        pub const fn with(permits: usize, discipline: Discipline) -> Self {
+            assert!(
+                permits <= Self::MAX_PERMITS,
+                "more permits than Semaphore::MAX_PERMITS"
+            );
+            Self {
+                word: Word::new(permits),
+                guess: Seen::of(permits),
+                discipline,
+                max: Self::MAX_PERMITS,
+                line: Mutex::new(Line {
+                    waiters: VecDeque::new(),
+                    permits,
+                }),
+            }
+        }
     }
 
-    /// Takes `n` permits in one step; blocks until it is this caller's turn and they are there. From any
+    const_fn! {
+        /// The same semaphore, but that there can never be more than `max` permits in all:
+        /// [`add_permits`](Self::add_permits) of one more is an error. To be called where it is made.
+        ///
+        /// # Panics
+        /// When it has more than `max` already.
+        #[must_use]
+        pub const fn bounded(mut self, max: usize) -> Self {
+            assert!(
+                self.guess.covers(0) && !self.guess.minus(max).covers(1),
+                "the semaphore has more permits than its bound"
+            );
+            self.max = max;
+            self
+        }
+    }
+
+    /// Takes `n` permits in one step; blocks until they are there and it is this caller's turn. From any
     /// thread.
     ///
+    /// # Errors
+    /// [`Closed`] when the semaphore is, or becomes so while this waits.
+    ///
     /// # Panics
-    /// When `n` exceeds [`permits`](Self::permits): it would wait for ever.
-    pub fn acquire(&self, n: usize) -> Permit<'_> {
-        self.take(n);
-        Permit { semaphore: self, n }
+    /// When `n` exceeds what there can ever be: it would wait for ever.
+    #[inline]
+    pub fn acquire(&self, n: usize) -> Result<Permit<'_>, Closed> {
+        self.enter(n)?;
+        Ok(Permit::of(self, n))
     }
 
-    /// [`acquire`](Self::acquire), with a permit that owns its semaphore.
+    /// Takes `n` permits in one step if they are free, by the rule of its discipline. Never blocks. From any
+    /// thread.
+    ///
+    /// # Errors
+    /// [`TryAcquireError`] when they are not, or the semaphore is closed.
+    #[inline]
+    pub fn try_acquire(&self, n: usize) -> Result<Permit<'_>, TryAcquireError> {
+        self.try_enter(n)?;
+        Ok(Permit::of(self, n))
+    }
+
+    /// [`acquire`](Self::acquire), but for no longer than `timeout`. Permits that come at the last moment
+    /// are taken. From any thread.
+    ///
+    /// # Errors
+    /// [`AcquireError`] when the time was over, or the semaphore is closed.
     ///
     /// # Panics
     /// As [`acquire`](Self::acquire).
-    pub fn acquire_owned(self: &Arc<Self>, n: usize) -> OwnedPermit {
-        self.take(n);
-        OwnedPermit {
-            semaphore: Arc::clone(self),
-            n,
+    #[inline]
+    pub fn acquire_timeout(&self, n: usize, timeout: Duration) -> Result<Permit<'_>, AcquireError> {
+        self.enter_within(n, timeout)?;
+        Ok(Permit::of(self, n))
+    }
+
+    /// [`acquire`](Self::acquire), but no later than `deadline`.
+    ///
+    /// # Errors
+    /// As [`acquire_timeout`](Self::acquire_timeout).
+    ///
+    /// # Panics
+    /// As [`acquire`](Self::acquire).
+    #[inline]
+    pub fn acquire_deadline(
+        &self,
+        n: usize,
+        deadline: Instant,
+    ) -> Result<Permit<'_>, AcquireError> {
+        self.enter_before(n, deadline)?;
+        Ok(Permit::of(self, n))
+    }
+
+    /// [`acquire`](Self::acquire), with permits that keep the semaphore alive.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// As [`acquire`](Self::acquire).
+    pub fn acquire_owned(self: &Arc<Self>, n: usize) -> Result<OwnedPermit, Closed> {
+        self.enter(n)?;
+        Ok(OwnedPermit::of(Arc::clone(self), n))
+    }
+
+    /// [`try_acquire`](Self::try_acquire), with permits that keep the semaphore alive.
+    ///
+    /// # Errors
+    /// As [`try_acquire`](Self::try_acquire).
+    pub fn try_acquire_owned(self: &Arc<Self>, n: usize) -> Result<OwnedPermit, TryAcquireError> {
+        self.try_enter(n)?;
+        Ok(OwnedPermit::of(Arc::clone(self), n))
+    }
+
+    /// [`acquire_timeout`](Self::acquire_timeout), with permits that keep the semaphore alive.
+    ///
+    /// # Errors
+    /// As [`acquire_timeout`](Self::acquire_timeout).
+    ///
+    /// # Panics
+    /// As [`acquire`](Self::acquire).
+    pub fn acquire_timeout_owned(
+        self: &Arc<Self>,
+        n: usize,
+        timeout: Duration,
+    ) -> Result<OwnedPermit, AcquireError> {
+        self.enter_within(n, timeout)?;
+        Ok(OwnedPermit::of(Arc::clone(self), n))
+    }
+
+    /// [`acquire_deadline`](Self::acquire_deadline), with permits that keep the semaphore alive.
+    ///
+    /// # Errors
+    /// As [`acquire_timeout`](Self::acquire_timeout).
+    ///
+    /// # Panics
+    /// As [`acquire`](Self::acquire).
+    pub fn acquire_deadline_owned(
+        self: &Arc<Self>,
+        n: usize,
+        deadline: Instant,
+    ) -> Result<OwnedPermit, AcquireError> {
+        self.enter_before(n, deadline)?;
+        Ok(OwnedPermit::of(Arc::clone(self), n))
+    }
+
+    #[inline]
+    fn enter(&self, n: usize) -> Result<(), Closed> {
+        if self.take(n) {
+            return Ok(());
+        }
+        // Without a deadline, there is no other reason.
+        self.wait(n, None).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn enter_before(&self, n: usize, deadline: Instant) -> Result<(), AcquireError> {
+        if self.take(n) {
+            return Ok(());
+        }
+        self.wait(n, Some(deadline))
+    }
+
+    #[inline]
+    fn enter_within(&self, n: usize, timeout: Duration) -> Result<(), AcquireError> {
+        if self.take(n) {
+            return Ok(());
+        }
+        // A deadline beyond what the clock can count is none.
+        self.wait(n, Instant::now().checked_add(timeout))
+    }
+
+    #[inline]
+    fn try_enter(&self, n: usize) -> Result<(), TryAcquireError> {
+        if self.take(n) {
+            Ok(())
+        } else if self.is_closed() {
+            Err(TryAcquireError::Closed)
+        } else {
+            Err(TryAcquireError::NoPermits)
         }
     }
 
-    fn take(&self, n: usize) {
-        assert!(
-            n <= self.permits,
-            "{n} permits asked of a semaphore that has {}",
-            self.permits
-        );
-        let mut state = self.state.lock();
-        let ticket = state.next;
-        state.next += 1;
-        while state.serving != ticket || state.available < n {
-            self.changed.wait(&mut state);
-        }
-        state.available -= n;
-        state.serving += 1;
-        // The next ticket may already find enough.
-        if state.serving != state.next {
-            self.changed.notify_all();
-        }
-    }
-
-    /// Takes `n` permits if they are there and nobody waits for any. Never blocks, never overtakes.
-    pub fn try_acquire(&self, n: usize) -> Option<Permit<'_>> {
-        // Made only when taken: a permit that is made and dropped gives back what it never took.
-        self.try_take(n).then(|| Permit { semaphore: self, n })
-    }
-
-    /// [`try_acquire`](Self::try_acquire), with a permit that owns its semaphore: it can move into a
-    /// connection, and returns when that is dropped.
-    pub fn try_acquire_owned(self: &Arc<Self>, n: usize) -> Option<OwnedPermit> {
-        self.try_take(n).then(|| OwnedPermit {
-            semaphore: Arc::clone(self),
-            n,
-        })
-    }
-
-    fn try_take(&self, n: usize) -> bool {
-        let mut state = self.state.lock();
-        let may = state.serving == state.next && state.available >= n;
-        if may {
-            state.available -= n;
-        }
-        may
-    }
-
-    fn release(&self, n: usize) {
-        let mut state = self.state.lock();
-        state.available += n;
-        if state.serving != state.next {
-            self.changed.notify_all();
-        }
-    }
-}
-
-/// Permits held; dropping it gives them back.
-#[derive(Debug)]
-#[must_use = "dropping a permit gives it back at once"]
-pub struct Permit<'a> {
-    semaphore: &'a Semaphore,
-    n: usize,
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.semaphore.release(self.n);
-    }
-}
-
-/// Permits held by something that lives on its own; dropping it gives them back.
-#[derive(Debug)]
-#[must_use = "dropping a permit gives it back at once"]
-pub struct OwnedPermit {
-    semaphore: Arc<Semaphore>,
-    n: usize,
-}
-
-impl Drop for OwnedPermit {
-    fn drop(&mut self) {
-        self.semaphore.release(self.n);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::thread;
-
-    /// Waits on the thing itself: until `n` callers have drawn a ticket that is not served yet.
-    fn until_waiting(semaphore: &Semaphore, n: u64) {
-        loop {
-            let state = semaphore.state.lock();
-            if state.next - state.serving == n {
-                return;
+    /// The fast path: one step when the guess is right, and otherwise one more for each that was too late.
+    #[inline]
+    fn take(&self, n: usize) -> bool {
+        let guess = self.guess;
+        let seen = if guess.covers(n) {
+            match self.word.step(guess, guess.minus(n)) {
+                Ok(()) => return true,
+                Err(now) => now,
             }
-            drop(state);
-            thread::yield_now();
-        }
+        } else {
+            self.word.look()
+        };
+        self.take_from(seen, n)
     }
 
-    #[test]
-    fn permits_come_back_when_their_holder_is_dropped() {
-        let semaphore = Arc::new(Semaphore::new(3));
-        let two = semaphore.acquire(2);
-        assert!(semaphore.try_acquire(2).is_none());
-        let one = semaphore.try_acquire_owned(1).unwrap();
-        assert_eq!(semaphore.available(), 0);
-        drop(one);
-        drop(two);
-        assert_eq!(semaphore.available(), 3);
-    }
-
-    #[test]
-    #[should_panic(expected = "4 permits asked of a semaphore that has 3")]
-    fn asking_for_more_than_there_are_panics_instead_of_waiting_for_ever() {
-        let _ = Semaphore::new(3).acquire(4);
-    }
-
-    #[test]
-    fn a_large_request_is_not_overtaken_by_small_ones() {
-        let semaphore = Semaphore::new(2);
-        let order = Mutex::new(Vec::new());
-        let held = semaphore.acquire(1);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let _all = semaphore.acquire(2);
-                order.lock().push("large");
-            });
-            until_waiting(&semaphore, 1);
-            scope.spawn(|| {
-                let _one = semaphore.acquire(1);
-                order.lock().push("small");
-            });
-            until_waiting(&semaphore, 2);
-            // One permit is free, and yet it is neither taken nor given away.
-            assert_eq!(semaphore.available(), 1);
-            assert!(semaphore.try_acquire(1).is_none());
-            drop(held);
-        });
-        assert_eq!(*order.lock(), ["large", "small"]);
-    }
-
-    #[test]
-    fn no_more_than_the_permits_are_ever_inside() {
-        let semaphore = Semaphore::new(3);
-        let inside = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for _ in 0..6 {
-                scope.spawn(|| {
-                    for _ in 0..if cfg!(miri) { 20 } else { 500 } {
-                        let _permit = semaphore.acquire(1);
-                        assert!(inside.fetch_add(1, Ordering::SeqCst) < 3);
-                        inside.fetch_sub(1, Ordering::SeqCst);
-                    }
-                });
+    /// One step for each that was too late. (Cold: the guess is to be what is laid out straight.)
+    #[cold]
+    fn take_from(&self, mut seen: Seen, n: usize) -> bool {
+        while seen.covers(n) && !seen.has(CLOSED | IN_LINE) {
+            match self.word.step(seen, seen.minus(n)) {
+                Ok(()) => return true,
+                Err(now) => seen = now,
             }
-        });
-        assert_eq!(semaphore.available(), 3);
+        }
+        false
+    }
+
+    /// Tries until it succeeds, or it is better to sleep.
+    fn look_for_a_while(&self, n: usize) -> bool {
+        let (pausing, yielding) = looks(3, 7);
+        for look in 0..pausing + yielding {
+            let seen = self.word.look();
+            if seen.has(CLOSED) {
+                return false;
+            }
+            if seen.covers(n) && self.word.step(seen, seen.minus(n)).is_ok() {
+                return true;
+            }
+            if look < pausing {
+                for _ in 0..2 << look {
+                    spin_loop();
+                }
+            } else {
+                yield_now();
+            }
+        }
+        false
+    }
+
+    #[inline]
+    fn give_back(&self, n: usize) {
+        if self.word.give(n).has(CALL) {
+            self.call();
+        }
     }
 }

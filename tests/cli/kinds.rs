@@ -42,3 +42,16 @@ fn every_model_is_listed_with_its_cost_and_who_may_starve() {
 fn every_sync_is_listed_with_its_cost_and_who_may_starve() {
     lists("syncs", &LockKind::ALL.map(LockKind::about));
 }
+
+#[test]
+fn what_is_for_learning_is_listed_as_not_recommended() {
+    for line in output(&["syncs"]).lines() {
+        let name = line.split_whitespace().next().unwrap();
+        let for_learning = ["ticket", "spin"].contains(&name);
+        assert_eq!(
+            line.contains("measured, not recommended"),
+            for_learning,
+            "{line}"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! `serve`: its first line, its signals, its refusals and its log.
 
-use crate::child::{Serving, guardhouse};
+use crate::child::{Program, Serving, guardhouse, serve};
 use crate::common::peer::Peer;
 
 use guardhouse::strategy::{LockKind, ModelKind};
@@ -9,7 +9,10 @@ use rustix::process::Signal;
 #[test]
 fn the_first_line_says_where_and_what() {
     for model in ModelKind::ALL {
-        for sync in LockKind::ALL {
+        for sync in LockKind::ALL
+            .into_iter()
+            .filter(|sync| sync.goes_with(model))
+        {
             let server = Serving::start(&format!("chat --model {model} --sync {sync}"));
             assert_ne!(server.addr.port(), 0, "the real port");
             assert_eq!(
@@ -188,8 +191,74 @@ fn the_limits_on_the_command_line_reach_the_clients() {
 #[test]
 fn help_and_version_are_no_errors() {
     for args in [&["--help"][..], &["--version"], &["serve", "--help"]] {
-        let ended = crate::child::Program::start(guardhouse(args)).ended();
+        let ended = Program::start(guardhouse(args)).ended();
         assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{args:?}");
         assert!(!ended.out.is_empty());
     }
+}
+
+#[test]
+fn the_lock_is_told_of_live_and_at_the_end_even_quietly() {
+    for model in [ModelKind::Thread, ModelKind::Select] {
+        let server = Serving::start(&format!("chat --stats 50ms -q --model {model}"));
+        let ann = Peer::greeted(server.addr, "hello");
+        server.err.until("an interval's line", |log| {
+            log.contains("lock: 2 sections; wait p50 ")
+                || log.matches("lock: 1 sections; ").count() > 1
+        });
+        server.err.until("an interval without a section", |log| {
+            log.contains("lock: 0 sections\n")
+        });
+        ann.leave();
+        let log = server.drained().err;
+        let last = log.lines().last().unwrap_or_default();
+        assert!(
+            last.starts_with("lock, whole run: 3 sections; wait p50 "),
+            "{log}"
+        );
+        for part in [
+            "; hold p50 ",
+            "; 1 inside at most; 0 overtakings; timing costs ",
+        ] {
+            assert!(last.contains(part), "no {part:?} in {last}");
+        }
+        assert!(last.ends_with(" ns per section"), "{last}");
+    }
+}
+
+#[test]
+fn without_stats_nothing_is_told_of_the_lock() {
+    let server = Serving::start("chat");
+    Peer::greeted(server.addr, "hello").leave();
+    let log = server.drained().err;
+    assert!(!log.contains("lock"), "{log}");
+}
+
+#[test]
+fn statistics_too_often_or_too_seldom_are_refused() {
+    for time in ["1ms", "0s", "2days"] {
+        let args = format!("chat --stats {time}");
+        let ended = Program::start(guardhouse(&serve(&args))).ended();
+        assert_eq!((ended.code, &*ended.out), (Some(2), ""), "{}", ended.err);
+        let sentence = format!("error: --stats {time} is outside 10ms to 1day");
+        assert!(ended.err.starts_with(&sentence), "{}", ended.err);
+    }
+}
+
+#[test]
+fn statistics_that_nobody_reads_stop_no_server() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = guardhouse(&serve("chat --stats 10ms"));
+    // A full pipe from the start: not a byte more fits.
+    let full = [b'.'; 1 << 16];
+    std::io::Write::write_all(&mut &writer, &full).unwrap();
+    command.stderr(writer);
+    let server = Serving::of(command);
+    let mut inside = Peer::greeted(server.addr, "hello");
+    for _ in 0..100 {
+        inside.round_trip("still served");
+    }
+    inside.leave();
+    server.drained();
+    drop(reader);
 }

@@ -2,6 +2,7 @@
 //! its value and the limit. What fails is exit code 1, with its reason.
 
 use crate::child::{Program, Serving, guardhouse, serve};
+use guardhouse::strategy::ModelKind;
 
 /// `serve` with `args` is refused, and says all of `words`.
 fn refused(args: &str, words: &[&str]) {
@@ -79,6 +80,38 @@ fn permits_need_a_semaphore() {
 }
 
 #[test]
+fn no_lock_needs_one_thread() {
+    for model in ModelKind::ALL {
+        let args = format!("chat --sync none --model {model}");
+        if model.has_many_threads() {
+            let name = format!("--model is {model}");
+            refused(
+                &args,
+                &["--sync none", "--model iterative or select", &name],
+            );
+        } else {
+            Serving::start(&args).drained();
+        }
+    }
+    let args = [
+        "compare",
+        "--models",
+        "select,pool",
+        "--syncs",
+        "mutex,none",
+    ];
+    let ended = Program::start(guardhouse(&args)).ended();
+    assert_eq!((ended.code, &*ended.out), (Some(2), ""), "{}", ended.err);
+    for word in [
+        "pool x none",
+        "--syncs none",
+        "--models iterative or select",
+    ] {
+        assert!(ended.err.contains(word), "no {word:?} in {}", ended.err);
+    }
+}
+
+#[test]
 fn a_stack_size_needs_threads_per_client_and_room_to_run() {
     refused(
         "echo --model pool --stack-size 1MiB",
@@ -117,8 +150,11 @@ fn unknown_names_are_refused_with_the_known_ones() {
         &["'fork'", "iterative, thread, pool, select"],
     );
     refused(
-        "echo --sync spin",
-        &["'spin'", "mutex, rwlock, semaphore, std-mutex, std-rwlock"],
+        "echo --sync recursive",
+        &[
+            "'recursive'",
+            "mutex, fair-mutex, rwlock, std-mutex, std-rwlock, semaphore, ticket, spin, snapshot, sharded, actor, none",
+        ],
     );
     refused("gopher", &["'gopher'", "echo, chat"]);
 }

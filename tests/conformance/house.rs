@@ -1,10 +1,11 @@
 //! What every scenario needs: the server under test, its counters, and the inspection after it has ended.
 
 use crate::common::{PATIENCE, wait_until};
+use crossbeam_utils::sync::ShardedLock;
 use guardhouse::service::Registered;
-use guardhouse::stats::Snapshot;
-use guardhouse::strategy::{self, LockKind, ModelKind, ModelOptions, ServiceKind};
-use guardhouse::sync::{Lock, SemaphoreLock};
+use guardhouse::stats;
+use guardhouse::strategy::{self, LockKind, LockOptions, ModelKind, ModelOptions, ServiceKind};
+use guardhouse::sync::{Actor, Lock, OneThread, SemaphoreLock, Snapshot, SpinMutex, TicketMutex};
 use guardhouse::{Clients, Handle, Message, Registry, Server, Service};
 use parking_lot::Mutex;
 use std::fs;
@@ -43,8 +44,11 @@ impl Subject {
     }
 
     fn kind(self, kind: ServiceKind) -> Server {
-        let permits = NonZeroUsize::new(4).unwrap();
-        self.serve(strategy::service(kind, self.lock, permits))
+        let options = LockOptions {
+            permits: NonZeroUsize::new(4).unwrap(),
+            ..LockOptions::default()
+        };
+        self.serve(strategy::service(kind, self.lock, options))
     }
 
     pub(crate) fn serve(self, service: impl Service + 'static) -> Server {
@@ -64,17 +68,28 @@ impl Subject {
         Server::new(service).boxed_model(strategy::model(self.model, options))
     }
 
-    /// `service` with its clients in a registry behind the strategy, and that registry.
+    /// `service` with its clients in a registry behind the strategy, and that registry, where a test may enter it:
+    /// without a lock it belongs to the server's thread.
     pub(crate) fn registered(
         self,
         service: impl Service + 'static,
-    ) -> (Box<dyn Service>, Arc<dyn Members>) {
+    ) -> (Box<dyn Service>, Option<Arc<dyn Members>>) {
         match self.lock {
             LockKind::Mutex => behind::<parking_lot::Mutex<Clients>>(service),
+            LockKind::FairMutex => behind::<parking_lot::FairMutex<Clients>>(service),
             LockKind::RwLock => behind::<parking_lot::RwLock<Clients>>(service),
-            LockKind::Semaphore => behind::<SemaphoreLock<Clients>>(service),
             LockKind::StdMutex => behind::<std::sync::Mutex<Clients>>(service),
             LockKind::StdRwLock => behind::<std::sync::RwLock<Clients>>(service),
+            LockKind::Semaphore => behind::<SemaphoreLock<Clients>>(service),
+            LockKind::Ticket => behind::<TicketMutex<Clients>>(service),
+            LockKind::Spin => behind::<SpinMutex<Clients>>(service),
+            LockKind::Snapshot => behind::<Snapshot<Clients>>(service),
+            LockKind::Sharded => behind::<ShardedLock<Clients>>(service),
+            LockKind::Actor => behind::<Actor<Clients>>(service),
+            LockKind::None => {
+                let (service, _) = behind::<OneThread<Clients>>(service);
+                (service, None)
+            }
         }
     }
 }
@@ -97,14 +112,14 @@ impl<L: Lock<Value = Clients>> Members for Registry<L> {
 
 fn behind<L: Lock<Value = Clients> + 'static>(
     service: impl Service + 'static,
-) -> (Box<dyn Service>, Arc<dyn Members>) {
+) -> (Box<dyn Service>, Option<Arc<dyn Members>>) {
     let registry = Registry::new(L::new(Clients::new()));
     let members = Arc::clone(&registry);
-    (Box::new(Registered::new(registry, service)), members)
+    (Box::new(Registered::new(registry, service)), Some(members))
 }
 
 /// Waits until the counters are as `done` wants them.
-pub(crate) fn until(server: &Handle, what: &str, done: impl Fn(&Snapshot) -> bool) {
+pub(crate) fn until(server: &Handle, what: &str, done: impl Fn(&stats::Snapshot) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let stats = server.stats();

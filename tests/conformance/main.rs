@@ -2,7 +2,7 @@
 //! same server. After each scenario, no thread and no descriptor of the server is left.
 //!
 //! A test is called `MODEL::STRATEGY::CLAIM`. A new model is one line in [`suite!`] below, and a new scenario one
-//! line in [`scenarios!`].
+//! line in [`scenarios!`]. The strategy `none` is for models of one thread, and those say so there.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -63,32 +63,58 @@ macro_rules! scenarios {
 }
 
 macro_rules! suite {
-    ($($module:ident => $model:ident),+ $(,)?) => {
+    (@$none:ident $model:expr) => { $model };
+    ($($module:ident => $model:ident $(and $none:ident)?),+ $(,)?) => {
         $(mod $module {
             use guardhouse::strategy::{LockKind, ModelKind};
             mod mutex { scenarios! { super::ModelKind::$model, super::LockKind::Mutex } }
+            mod fair_mutex { scenarios! { super::ModelKind::$model, super::LockKind::FairMutex } }
             mod rwlock { scenarios! { super::ModelKind::$model, super::LockKind::RwLock } }
-            mod semaphore { scenarios! { super::ModelKind::$model, super::LockKind::Semaphore } }
             mod std_mutex { scenarios! { super::ModelKind::$model, super::LockKind::StdMutex } }
             mod std_rwlock { scenarios! { super::ModelKind::$model, super::LockKind::StdRwLock } }
+            mod semaphore { scenarios! { super::ModelKind::$model, super::LockKind::Semaphore } }
+            mod ticket { scenarios! { super::ModelKind::$model, super::LockKind::Ticket } }
+            mod spin { scenarios! { super::ModelKind::$model, super::LockKind::Spin } }
+            mod snapshot { scenarios! { super::ModelKind::$model, super::LockKind::Snapshot } }
+            mod sharded { scenarios! { super::ModelKind::$model, super::LockKind::Sharded } }
+            mod actor { scenarios! { super::ModelKind::$model, super::LockKind::Actor } }
+            $(mod $none { scenarios! { super::ModelKind::$model, super::LockKind::None } })?
         })+
         const MODELS: &[ModelKind] = &[$(ModelKind::$model),+];
+        const WITHOUT_A_LOCK: &[ModelKind] = &[$($(suite!(@$none ModelKind::$model),)?)+];
     };
 }
 
 suite! {
-    iterative => Iterative,
+    iterative => Iterative and none,
     thread => Thread,
     pool => Pool,
-    select => Select,
+    select => Select and none,
 }
 
 #[test]
 fn no_model_and_no_strategy_is_left_out() {
     assert_eq!(MODELS, ModelKind::ALL);
+    let one_thread = ModelKind::ALL
+        .into_iter()
+        .filter(|&model| LockKind::None.goes_with(model));
+    assert!(one_thread.eq(WITHOUT_A_LOCK.iter().copied()));
     assert_eq!(
         LockKind::ALL.map(LockKind::name),
-        ["mutex", "rwlock", "semaphore", "std-mutex", "std-rwlock"],
+        [
+            "mutex",
+            "fair-mutex",
+            "rwlock",
+            "std-mutex",
+            "std-rwlock",
+            "semaphore",
+            "ticket",
+            "spin",
+            "snapshot",
+            "sharded",
+            "actor",
+            "none"
+        ],
         "each is a module in suite!"
     );
 }

@@ -1,0 +1,129 @@
+//! `--stats`: how the registry's lock goes, a line at a time.
+
+use crate::cli::output::LogWriter;
+use anyhow::Context;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use guardhouse::Counters;
+use guardhouse::sync::{LockStats, Spread};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// The thread that prints a line every so often. Ends when dropped.
+pub(super) struct LiveStats {
+    running: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LiveStats {
+    pub(super) fn start(
+        every: Duration,
+        counters: Counters,
+        log: LogWriter,
+    ) -> anyhow::Result<Self> {
+        let (running, ended) = bounded(0);
+        let thread = thread::Builder::new()
+            .name("gh-stats".into())
+            .spawn(move || print(every, &counters, log, &ended))
+            .context("cannot start the thread that prints statistics")?;
+        Ok(Self {
+            running: Some(running),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for LiveStats {
+    fn drop(&mut self) {
+        self.running = None;
+        if let Some(thread) = self.thread.take() {
+            // It runs no code that panics; were it to, the server has ended all the same.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Until the other end of `ended` is gone.
+fn print(every: Duration, counters: &Counters, mut log: LogWriter, ended: &Receiver<()>) {
+    let mut next = Instant::now();
+    let mut earlier = LockStats::default();
+    loop {
+        // By the clock and not from line to line; those that a sleep of the machine swallowed are not made up for.
+        next = (next + every).max(Instant::now());
+        match ended.recv_deadline(next) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if let Some(now) = counters.now().lock {
+            log.line(&interval(&now.since(&earlier)));
+            earlier = now;
+        }
+    }
+}
+
+fn interval(stats: &LockStats) -> String {
+    format!("lock: {}", sections(stats))
+}
+
+/// The last line.
+pub(super) fn whole_run(stats: &LockStats) -> String {
+    format!(
+        "lock, whole run: {}; timing costs {} ns per section",
+        sections(stats),
+        stats.own_cost.as_nanos()
+    )
+}
+
+fn sections(stats: &LockStats) -> String {
+    if stats.hold.count == 0 {
+        return "0 sections".into();
+    }
+    format!(
+        "{} sections; wait {}; hold {}; {} inside at most; {} overtakings",
+        stats.hold.count,
+        spread(&stats.wait),
+        spread(&stats.hold),
+        stats.most_inside,
+        stats.overtakings,
+    )
+}
+
+fn spread(times: &Spread) -> String {
+    let [p50, p99, max] = [times.p50, times.p99, times.max].map(short);
+    format!("p50 {p50}, p99 {p99}, max {max}")
+}
+
+fn short(time: Duration) -> String {
+    if time < Duration::from_micros(1) {
+        format!("{time:?}")
+    } else {
+        format!("{time:.1?}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_all_that_was_asked_for() {
+        let spread = |ns| {
+            let time = Duration::from_nanos(ns);
+            Spread::new([(time, 3)], time)
+        };
+        let stats = LockStats {
+            wait: spread(90),
+            hold: spread(1_200),
+            most_inside: 2,
+            overtakings: 5,
+            own_cost: Duration::from_nanos(60),
+            ..LockStats::default()
+        };
+        let told = "3 sections; wait p50 90ns, p99 90ns, max 90ns; hold p50 1.2µs, p99 1.2µs, max 1.2µs; 2 inside at most; 5 overtakings";
+        assert_eq!(interval(&stats), format!("lock: {told}"));
+        assert_eq!(
+            whole_run(&stats),
+            format!("lock, whole run: {told}; timing costs 60 ns per section")
+        );
+        assert_eq!(interval(&LockStats::default()), "lock: 0 sections");
+    }
+}
