@@ -409,15 +409,15 @@ fn without_stats_nothing_is_watched() {
 
 #[test]
 fn a_registry_around_a_service_tells_of_its_own_lock_first() {
-    fn counts(service: impl guardhouse::Service) -> Option<u64> {
+    fn counts(service: &dyn guardhouse::Service) -> Option<u64> {
         service.lock_stats().map(|lock| lock.hold.count)
     }
     let watched = Registry::new(Timed::<parking_lot::Mutex<_>>::new(Clients::new()));
     assert!(watched.is_empty(), "a section");
     let bare = Registry::new(parking_lot::Mutex::new(Clients::new()));
     let chat = || Chat::new(Arc::clone(&watched));
-    assert_eq!(counts(Registered::new(Arc::clone(&bare), chat())), Some(1));
+    assert_eq!(counts(&Registered::new(Arc::clone(&bare), chat())), Some(1));
     let other = Registry::new(Timed::<parking_lot::Mutex<_>>::new(Clients::new()));
-    assert_eq!(counts(Registered::new(other, chat())), Some(0));
-    assert_eq!(counts(Chat::new(bare)), None);
+    assert_eq!(counts(&Registered::new(other, chat())), Some(0));
+    assert_eq!(counts(&Chat::new(bare)), None);
 }

@@ -66,9 +66,9 @@ impl Work {
 fn chain(steps: u64) {
     let mut number = black_box(steps);
     for _ in 0..steps {
-        number = number
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        // Without the shift, the compiler would make one multiplication of many.
+        number ^= number >> 29;
+        number = number.wrapping_mul(6_364_136_223_846_793_005);
     }
     black_box(number);
 }

@@ -2,9 +2,9 @@
 
 mod stats;
 
+use super::WrongUse;
 use super::args::{FullPolicy, Serve, ServiceName, Switch, Verbosity};
 use super::output::{self, Log};
-use super::WrongUse;
 use anyhow::Context;
 use bytesize::ByteSize;
 use guardhouse::model::{Pool, WhenFull};
@@ -32,8 +32,7 @@ const SMALLEST_STACK: ByteSize = ByteSize::kib(64);
 const LARGEST_STACK: ByteSize = ByteSize::gib(1);
 const LARGEST_LINE: ByteSize = ByteSize::mib(64);
 const SHORTEST_IDLE: Duration = Duration::from_millis(1);
-const STATS_EVERY: RangeInclusive<Duration> =
-    Duration::from_millis(10)..=Duration::from_secs(24 * 60 * 60);
+const STATS_EVERY: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(24);
 const DEFAULT_MAX_LINE: ByteSize = ByteSize::kib(4);
 
 pub(crate) fn run(args: &Serve, verbosity: Verbosity) -> anyhow::Result<()> {

@@ -23,7 +23,7 @@ pub(crate) fn park_until(deadline: Option<Instant>) -> bool {
     true
 }
 
-/// How often to look again before sleeping, as `(pausing, yielding)`.
+/// How often to look again before sleeping, pausing or letting others run.
 pub(crate) const fn looks(pausing: u32, yielding: u32) -> (u32, u32) {
     (pausing, yielding)
 }

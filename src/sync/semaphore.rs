@@ -2,6 +2,7 @@
 
 mod error;
 mod line;
+mod patience;
 mod permit;
 mod supply;
 #[cfg(test)]
@@ -12,7 +13,8 @@ mod word;
 pub use error::{AcquireError, Closed, TooFew, TooMany, TryAcquireError};
 pub use permit::{Held, OwnedPermit, Permit};
 
-use crate::primitives::{Mutex, const_fn, looks, spin_loop, yield_now};
+use crate::primitives::{Mutex, const_fn};
+use crossbeam_utils::CachePadded;
 use line::Line;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -60,7 +62,8 @@ pub enum Discipline {
 /// [`SemaphoreLock`](super::SemaphoreLock) for the one way to make a lock of it.
 #[derive(Debug)]
 pub struct Semaphore {
-    word: Word,
+    /// On a cache line of its own: the guess is read at every entry, and must not go back and forth with it.
+    word: CachePadded<Word>,
     /// How the word looks when nobody holds anything, unless permits were added or forgotten. A guess that is
     /// right saves a look at the word, which has to wait for the last step on it to be over.
     guess: Seen,
@@ -104,7 +107,7 @@ impl Semaphore {
                 "more permits than Semaphore::MAX_PERMITS"
             );
             Self {
-                word: Word::new(permits),
+                word: CachePadded::new(Word::new(permits)),
                 guess: Seen::of(permits),
                 discipline,
                 max: Self::MAX_PERMITS,
@@ -301,28 +304,6 @@ impl Semaphore {
             match self.word.step(seen, seen.minus(n)) {
                 Ok(()) => return true,
                 Err(now) => seen = now,
-            }
-        }
-        false
-    }
-
-    /// Tries until it succeeds, or it is better to sleep.
-    fn look_for_a_while(&self, n: usize) -> bool {
-        let (pausing, yielding) = looks(3, 7);
-        for look in 0..pausing + yielding {
-            let seen = self.word.look();
-            if seen.has(CLOSED) {
-                return false;
-            }
-            if seen.covers(n) && self.word.step(seen, seen.minus(n)).is_ok() {
-                return true;
-            }
-            if look < pausing {
-                for _ in 0..2 << look {
-                    spin_loop();
-                }
-            } else {
-                yield_now();
             }
         }
         false

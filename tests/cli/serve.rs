@@ -250,7 +250,7 @@ fn statistics_that_nobody_reads_stop_no_server() {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = guardhouse(&serve("chat --stats 10ms"));
     // A full pipe from the start: not a byte more fits.
-    let full = [b'.'; 1 << 16];
+    let full = vec![b'.'; 1 << 16];
     std::io::Write::write_all(&mut &writer, &full).unwrap();
     command.stderr(writer);
     let server = Serving::of(command);

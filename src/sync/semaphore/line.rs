@@ -1,5 +1,6 @@
 //! The slow path: waiting in line, and calling who is next.
 
+use super::patience::Patience;
 use super::waiter::{Signal, Waiter};
 use super::word::{CALL, CLOSED, IN_LINE};
 use super::{AcquireError, Discipline, Semaphore};
@@ -79,7 +80,7 @@ impl Semaphore {
             Door::Queued(waiter) => waiter,
         };
         drop(line);
-        match waiter.wait(deadline) {
+        match waiter.wait(Patience::IN_LINE, deadline) {
             Signal::Called => Ok(()),
             Signal::Closed => Err(AcquireError::Closed),
             Signal::Waiting | Signal::Asleep => match self.give_up(&waiter) {
@@ -95,7 +96,7 @@ impl Semaphore {
     fn wait_for_a_chance(&self, n: usize, deadline: Option<Instant>) -> Result<(), AcquireError> {
         let mut was_called = false;
         loop {
-            if self.look_for_a_while(n) {
+            if self.try_for_a_while(n) {
                 if was_called {
                     self.call();
                 }
@@ -112,7 +113,7 @@ impl Semaphore {
                 Door::Queued(waiter) => waiter,
             };
             drop(line);
-            match waiter.wait(deadline) {
+            match waiter.wait(Patience::NONE, deadline) {
                 Signal::Called => was_called = true,
                 Signal::Closed => return Err(AcquireError::Closed),
                 Signal::Waiting | Signal::Asleep => {
@@ -129,6 +130,19 @@ impl Semaphore {
                 }
             }
         }
+    }
+
+    /// Only barging: whoever is in line does not matter.
+    fn try_for_a_while(&self, n: usize) -> bool {
+        let mut taken = false;
+        Patience::TO_TAKE.spend(|| {
+            let seen = self.word.look();
+            taken = !seen.has(CLOSED) && seen.covers(n) && {
+                self.word.step(seen, seen.minus(n)).is_ok()
+            };
+            taken || seen.has(CLOSED)
+        });
+        taken
     }
 
     /// Takes `n` permits if they may be taken; gets in line otherwise, in the same step of the word, so that no

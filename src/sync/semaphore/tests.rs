@@ -7,7 +7,7 @@ use std::thread;
 
 const BOTH: [Discipline; 2] = [Discipline::Fair, Discipline::Barging];
 /// More than any test takes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 /// What is waited for in vain.
 const SHORT: Duration = Duration::from_millis(2);
 

@@ -1,8 +1,7 @@
 //! One thread that waits, and how it sleeps.
 
-use crate::primitives::{
-    AtomicU8, Ordering, Thread, current, looks, park_until, spin_loop, yield_now,
-};
+use super::patience::Patience;
+use crate::primitives::{AtomicU8, Ordering, Thread, current, park_until};
 use std::time::Instant;
 
 /// ```text
@@ -29,12 +28,6 @@ impl Signal {
     /// In the order of their numbers.
     const ALL: [Self; 4] = [Self::Waiting, Self::Asleep, Self::Called, Self::Closed];
 }
-
-/// How long a hand-over from a thread that runs takes is much less than falling asleep and being woken: so
-/// first look again, pausing 2, 4, 8 ... times, then let others run, then sleep.
-const LOOKS: (u32, u32) = looks(PAUSING, YIELDING);
-const PAUSING: u32 = 6;
-const YIELDING: u32 = 10;
 
 #[derive(Debug)]
 pub(super) struct Waiter {
@@ -70,19 +63,9 @@ impl Waiter {
 
     /// Waits to be told something, or for the deadline: then the signal is still [`Signal::Asleep`]. Only for
     /// the waiter's own thread.
-    pub(super) fn wait(&self, deadline: Option<Instant>) -> Signal {
-        for look in 0..LOOKS.0 + LOOKS.1 {
-            match self.signal() {
-                Signal::Waiting => {}
-                told => return told,
-            }
-            if look < LOOKS.0 {
-                for _ in 0..2 << look {
-                    spin_loop();
-                }
-            } else {
-                yield_now();
-            }
+    pub(super) fn wait(&self, patience: Patience, deadline: Option<Instant>) -> Signal {
+        if patience.spend(|| self.signal() != Signal::Waiting) {
+            return self.signal();
         }
         let asleep = self.signal.compare_exchange(
             Signal::Waiting as u8,

@@ -42,14 +42,17 @@ impl Buckets {
 }
 
 /// Upper end and count of every bucket in which anything is, from the smallest on.
-pub(super) fn sum<'a>(
-    all: impl Iterator<Item = &'a Buckets> + Clone,
-) -> impl Iterator<Item = (u64, u64)> {
-    (0..COUNT).filter_map(move |index| {
-        let of = |buckets: &Buckets| buckets.counts[index].load(Ordering::Relaxed);
-        let count = all.clone().map(of).sum();
-        (count > 0).then(|| (upper_end(index), count))
-    })
+pub(super) fn sum<'a>(all: impl Iterator<Item = &'a Buckets>) -> impl Iterator<Item = (u64, u64)> {
+    let mut counts = [0; COUNT];
+    for buckets in all {
+        for (sum, count) in counts.iter_mut().zip(&buckets.counts) {
+            *sum += count.load(Ordering::Relaxed);
+        }
+    }
+    let indexed = counts.into_iter().enumerate();
+    indexed
+        .filter(|&(_, count)| count > 0)
+        .map(|(index, count)| (upper_end(index), count))
 }
 
 #[inline]
