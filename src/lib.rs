@@ -54,7 +54,7 @@
 //! | 3 | [`registry`], [`service`] | who is connected; what a server does |
 //! | 1-2 | [`mailbox`], [`client`], [`load`] | what a client is still to be sent; who it is; many of them, for measuring |
 //! | 0-1 | [`sync`], [`poller`], [`net`] | critical sections; readiness; sockets |
-//! | 0 | [`message`], [`codec`], [`limits`], [`stats`], [`shutdown`] | plain parts |
+//! | 0-1 | [`message`], [`codec`], [`limits`], [`stats`], [`shutdown`] | plain parts |
 
 pub mod client;
 pub mod codec;

@@ -1,7 +1,8 @@
 //! Threads that set out together.
 
 use crossbeam_utils::CachePadded;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,26 +29,6 @@ const LOOK_AGAIN: Duration = Duration::from_micros(200);
 struct Lane {
     sections: AtomicU64,
     longest_wait: AtomicU64,
-}
-
-/// Where all wait until all are there. They wait awake: a thread that sleeps at a [`std::sync::Barrier`] sets out some 50 us
-/// after the first, and a short race would be over by then.
-struct StartLine {
-    missing: AtomicUsize,
-}
-
-impl StartLine {
-    fn new(threads: usize) -> CachePadded<Self> {
-        let missing = AtomicUsize::new(threads);
-        CachePadded::new(Self { missing })
-    }
-
-    fn wait(&self) {
-        self.missing.fetch_sub(1, Relaxed);
-        while self.missing.load(Relaxed) > 0 {
-            thread::yield_now();
-        }
-    }
 }
 
 /// What each thread got done in a stretch of time.
@@ -91,11 +72,12 @@ pub(crate) fn alone<S: Subject>(subject: &S, sections: u64) -> Duration {
 }
 
 /// How long the threads take for so many sections, from when the first sets out until the last is back. Who is let in more
-/// often does more of them, so that the race does not end with the starved ones among themselves.
+/// often does more of them, so that the race does not end with the starved ones among themselves. A barrier wakes one thread
+/// after the other, some 50 us apart: a race of less than a millisecond is mostly start.
 pub(crate) fn counted<S: Subject>(subject: &S, threads: usize, sections: u64) -> Duration {
     let left = CachePadded::new(AtomicI64::new(sections as i64));
     let lanes = lanes(threads);
-    let start = StartLine::new(threads);
+    let start = Barrier::new(threads);
     let runner = |lane: &Lane| {
         start.wait();
         let began = Instant::now();
@@ -158,7 +140,7 @@ fn during<S: Subject>(
 ) -> Shares {
     let lanes = lanes(threads);
     let stop = CachePadded::new(AtomicBool::new(false));
-    let start = StartLine::new(threads + 1);
+    let start = Barrier::new(threads + 1);
     let runner = |lane: &Lane| {
         start.wait();
         let mut turn = 0;

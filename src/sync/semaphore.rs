@@ -5,7 +5,7 @@ mod line;
 mod patience;
 mod permit;
 mod supply;
-#[cfg(test)]
+#[cfg(all(test, not(any(model_check = "loom", model_check = "shuttle"))))]
 mod tests;
 mod waiter;
 mod word;

@@ -57,6 +57,12 @@ BUGS = [
         ".compare_exchange(from.0, to.0, Ordering::Relaxed, Ordering::Relaxed)",
     ),
     (
+        "a signal in relaxed order",
+        "src/sync/semaphore/waiter.rs",
+        "swap(signal as u8, Ordering::AcqRel)",
+        "swap(signal as u8, Ordering::Relaxed)",
+    ),
+    (
         "`if` for `while`: an unpark is taken for a permit",
         "src/sync/semaphore/waiter.rs",
         "while self.signal() == Signal::Asleep && park_until(deadline) {}",
