@@ -4,7 +4,7 @@ use super::patience::Patience;
 use super::waiter::{Signal, Waiter};
 use super::word::{CALL, CLOSED, IN_LINE};
 use super::{AcquireError, Discipline, Semaphore};
-use crate::primitives::MutexGuard;
+use crate::primitives::{MutexGuard, yield_now};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -206,10 +206,17 @@ impl Semaphore {
             }
         };
         let asleep = line.tell_first(count, Signal::Called);
+        let handed_to_the_last = self.discipline == Discipline::Fair && line.waiters.is_empty();
         drop(line);
+        let awake = count - asleep.len();
         // Not while others wait for the line.
         for waiter in asleep {
             waiter.wake();
+        }
+        if handed_to_the_last && awake > 0 {
+            // Were we back before it has left, it would have to hand over to us, and so on for ever: two threads
+            // that meet once would meet at every section. The kernel, too, lets run whom one wakes.
+            yield_now();
         }
     }
 
