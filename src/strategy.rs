@@ -7,6 +7,7 @@ use crate::sync::{Actor, Lock, OneThread, SemaphoreLock, Snapshot, SpinMutex, Ti
 use crossbeam_utils::sync::ShardedLock;
 use serde::Serialize;
 use std::fmt;
+use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -186,19 +187,19 @@ impl LockKind {
                 name: "mutex",
                 known_as: "parking_lot::Mutex",
                 cost: "one atomic step to enter, one to leave; lookers exclude each other, too",
-                starvation: "who just left may enter again before a waiter; every 0.5 ms or so a waiter gets its turn",
+                starvation: "who just left may enter again before a waiter, without bound",
             },
             Self::FairMutex => About {
                 name: "fair-mutex",
                 known_as: "parking_lot::FairMutex",
                 cost: "as mutex while nobody waits; a context switch per section as soon as somebody does",
-                starvation: "nobody: who leaves hands over to the one who waits longest",
+                starvation: "nobody who sleeps: who leaves hands over to the one who sleeps longest; one that still spins may be overtaken",
             },
             Self::RwLock => About {
                 name: "rwlock",
                 known_as: "parking_lot::RwLock",
                 cost: "as mutex, and all lookers write to one counter; worth it when sections that look are long",
-                starvation: "a waiting writer holds back new readers; readers do not starve writers",
+                starvation: "a waiting writer holds back new readers; writers may starve readers and each other, without bound",
             },
             Self::StdMutex => About {
                 name: "std-mutex",
@@ -210,7 +211,7 @@ impl LockKind {
                 name: "std-rwlock",
                 known_as: "std::sync::RwLock",
                 cost: "as std-mutex, and all lookers write to one counter",
-                starvation: "on Linux a waiting writer holds back new readers; std promises no order",
+                starvation: "std promises no order; on Linux a waiting writer holds back new readers, and writers may starve readers and each other, without bound",
             },
             Self::Semaphore => About {
                 name: "semaphore",
@@ -234,13 +235,13 @@ impl LockKind {
                 name: "snapshot",
                 known_as: "copy on write, read-copy-update: arc_swap and a mutex for writers",
                 cost: "a look takes two atomic steps on a cache line of its own, and may see yesterday's list; a change copies it",
-                starvation: "readers wait for nobody; writers wait for each other only, as behind mutex",
+                starvation: "readers wait for nobody; a writer who just left may enter again before a waiting one, without bound",
             },
             Self::Sharded => About {
                 name: "sharded",
                 known_as: "crossbeam_utils::sync::ShardedLock, big-reader lock: 8 std::sync::RwLock",
                 cost: "a look takes its thread's one of 8 locks and disturbs no other core; a change takes all 8",
-                starvation: "as std-rwlock, shard by shard: a writer that waits for one keeps readers out of those it has",
+                starvation: "as std-rwlock, shard by shard: writers may starve readers and each other, without bound; one that waits for a shard keeps readers out of those it has",
             },
             Self::Actor => About {
                 name: "actor",
@@ -289,7 +290,7 @@ pub enum ServiceKind {
 /// What the locks need beyond their kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockOptions {
-    /// Permits of a semaphore.
+    /// Permits of a semaphore, at most [`Semaphore::MAX_PERMITS`](crate::sync::Semaphore::MAX_PERMITS).
     pub permits: NonZeroUsize,
     /// Whether its sections are watched, by [`Timed`]: [`Handle::stats`](crate::Handle::stats) has them then.
     pub stats: bool,
@@ -311,12 +312,19 @@ impl Default for LockOptions {
 /// Serve it under a model that the lock [goes with](LockKind::goes_with): under another, `none` panics for all
 /// clients but those of the thread that came first, and they are closed.
 ///
+/// # Errors
+/// The system's, when it has no thread to give to an actor.
+///
 /// # Panics
-/// When the system has no thread to give to an actor.
-pub fn service(kind: ServiceKind, lock: LockKind, options: LockOptions) -> Box<dyn Service> {
+/// When a semaphore is to have more permits than [`Semaphore::MAX_PERMITS`](crate::sync::Semaphore::MAX_PERMITS).
+pub fn service(
+    kind: ServiceKind,
+    lock: LockKind,
+    options: LockOptions,
+) -> io::Result<Box<dyn Service>> {
     let stats = options.stats;
     let clients = Clients::new();
-    match lock {
+    Ok(match lock {
         LockKind::Mutex => behind(kind, parking_lot::Mutex::new(clients), stats),
         LockKind::FairMutex => behind(kind, parking_lot::FairMutex::new(clients), stats),
         LockKind::RwLock => behind(kind, parking_lot::RwLock::new(clients), stats),
@@ -330,9 +338,9 @@ pub fn service(kind: ServiceKind, lock: LockKind, options: LockOptions) -> Box<d
         LockKind::Spin => behind(kind, SpinMutex::new(clients), stats),
         LockKind::Snapshot => behind(kind, Snapshot::new(clients), stats),
         LockKind::Sharded => behind(kind, ShardedLock::new(clients), stats),
-        LockKind::Actor => behind(kind, Actor::new(clients), stats),
+        LockKind::Actor => behind(kind, Actor::try_new(clients)?, stats),
         LockKind::None => behind(kind, OneThread::new(clients), stats),
-    }
+    })
 }
 
 fn behind<L>(kind: ServiceKind, lock: L, stats: bool) -> Box<dyn Service>

@@ -19,14 +19,11 @@ fn server(model: ModelKind, service: ServiceKind) -> Handle {
         workers: NonZeroUsize::new(16).unwrap(),
         ..ModelOptions::default()
     };
-    Server::new(strategy::service(
-        service,
-        LockKind::Mutex,
-        LockOptions::default(),
-    ))
-    .boxed_model(strategy::model(model, options))
-    .start()
-    .unwrap()
+    let service = strategy::service(service, LockKind::Mutex, LockOptions::default()).unwrap();
+    Server::new(service)
+        .boxed_model(strategy::model(model, options))
+        .start()
+        .unwrap()
 }
 
 fn impatient(clients: usize, traffic: Traffic) -> Shape {

@@ -69,7 +69,7 @@ fn service(kind: ServiceKind, lock: LockKind) -> Box<dyn Service> {
         permits: NonZeroUsize::new(2).unwrap(),
         ..LockOptions::default()
     };
-    strategy::service(kind, lock, options)
+    strategy::service(kind, lock, options).unwrap()
 }
 
 fn echo() -> Box<dyn Service> {

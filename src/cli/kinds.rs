@@ -18,10 +18,18 @@ fn print(kinds: &[About], json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     for about in kinds {
-        output::line(&format!(
-            "{:<11} {}; {}",
-            about.name, about.cost, about.starvation
-        ))?;
+        output::line(&described(about))?;
     }
     Ok(())
+}
+
+/// Its name, and indented below that what there is to say of it, each with a label.
+fn described(about: &About) -> String {
+    let About {
+        name,
+        known_as,
+        cost,
+        starvation,
+    } = about;
+    format!("{name}\n    known as:   {known_as}\n    cost:       {cost}\n    starvation: {starvation}")
 }

@@ -6,11 +6,13 @@
 //! tells them apart is who may starve whom, and that is the raw lock's affair:
 //!
 //! - [`parking_lot::Mutex`] lets whoever comes overtake those who wait, which saves a context switch per
-//!   section; about every 0.5 ms it hands the lock to the one who waits longest (an *eventually fair* lock).
-//! - [`parking_lot::FairMutex`] hands it over every time. Nobody is overtaken once it sleeps, and every contended
-//!   section costs a context switch.
+//!   section. Who has just left may enter again, and again, before one who waits: since version 0.13 there is no
+//!   bound to that.
+//! - [`parking_lot::FairMutex`] hands the lock to the one who sleeps longest. Nobody is overtaken once it sleeps; one
+//!   that still spins may be. Every section that somebody sleeps for costs a context switch.
 //! - [`parking_lot::RwLock`] lets no new looker in while somebody waits to change, so lookers do not starve
-//!   changers; changers may follow each other past waiting lookers until the same 0.5 ms are over.
+//!   changers. Changers may starve lookers, and each other: whoever comes to change may go before those who
+//!   wait, without a bound.
 
 use super::{Expired, Lock, TimedLock, TryLock};
 use lock_api::{RawMutex, RawMutexTimed, RawRwLock, RawRwLockTimed};
@@ -66,10 +68,7 @@ where
         patience: Duration,
         section: impl FnOnce(&T) -> U + Send,
     ) -> Result<U, Expired> {
-        let value = self.try_lock_for(patience).ok_or(Expired {
-            patience,
-            holder: None,
-        })?;
+        let value = self.try_lock_for(patience).ok_or(Expired::after(patience))?;
         Ok(section(&value))
     }
 
@@ -79,10 +78,7 @@ where
         patience: Duration,
         section: impl FnOnce(&mut T) -> U + Send,
     ) -> Result<U, Expired> {
-        let mut value = self.try_lock_for(patience).ok_or(Expired {
-            patience,
-            holder: None,
-        })?;
+        let mut value = self.try_lock_for(patience).ok_or(Expired::after(patience))?;
         Ok(section(&mut value))
     }
 }
@@ -137,10 +133,7 @@ where
         patience: Duration,
         section: impl FnOnce(&T) -> U + Send,
     ) -> Result<U, Expired> {
-        let value = self.try_read_for(patience).ok_or(Expired {
-            patience,
-            holder: None,
-        })?;
+        let value = self.try_read_for(patience).ok_or(Expired::after(patience))?;
         Ok(section(&value))
     }
 
@@ -150,10 +143,7 @@ where
         patience: Duration,
         section: impl FnOnce(&mut T) -> U + Send,
     ) -> Result<U, Expired> {
-        let mut value = self.try_write_for(patience).ok_or(Expired {
-            patience,
-            holder: None,
-        })?;
+        let mut value = self.try_write_for(patience).ok_or(Expired::after(patience))?;
         Ok(section(&mut value))
     }
 }

@@ -35,20 +35,20 @@
 //!
 //! | `--sync` | type | who may starve whom | choose it for |
 //! |---|---|---|---|
-//! | `mutex` | [`parking_lot::Mutex`] | nobody for long: every 0.5 ms or so the one who waits longest is next | most things |
-//! | `fair-mutex` | [`parking_lot::FairMutex`] | nobody: first come, first served | bounded waiting |
-//! | `rwlock` | [`parking_lot::RwLock`] | a waiting writer holds back new readers | long looks |
-//! | `std-mutex` | [`std::sync::Mutex`] | who comes, who waits: without bound | no dependency |
-//! | `std-rwlock` | [`std::sync::RwLock`] | unstated; on Linux as `rwlock`, and among writers without bound | no dependency |
+//! | `mutex` | [`parking_lot::Mutex`] | who just left may enter again before a waiter, without bound | most things: as `std-mutex`, and waits can have an end |
+//! | `fair-mutex` | [`parking_lot::FairMutex`] | nobody who sleeps: it is handed the lock in its turn; one that still spins may be overtaken | bounded waiting |
+//! | `rwlock` | [`parking_lot::RwLock`] | a waiting writer holds back new readers; writers may starve readers and each other, without bound | long looks, few changes |
+//! | `std-mutex` | [`std::sync::Mutex`] | as `mutex` | no dependency |
+//! | `std-rwlock` | [`std::sync::RwLock`] | unstated; on Linux as `rwlock` | no dependency |
 //! | `semaphore` | [`SemaphoreLock`] | nobody: first come, first served | a bound on how many look |
 //! | `ticket` | [`TicketMutex`] | nobody; but all wait for one that is not running | learning: measured, not recommended |
 //! | `spin` | [`SpinMutex`] | the near ones the far ones, without bound | learning: measured, not recommended |
-//! | `snapshot` | [`Snapshot`] | readers wait for nobody; writers for each other | many looks, few changes |
+//! | `snapshot` | [`Snapshot`] | readers wait for nobody; writers for each other, as behind `mutex` | many looks, few changes |
 //! | `sharded` | [`ShardedLock`](crossbeam_utils::sync::ShardedLock) | as `std-rwlock`, shard by shard | short looks from many cores |
 //! | `actor` | [`Actor`] | nobody: first come, first served | a value that is not `Sync` |
 //! | `none` | [`OneThread`] | nobody: nobody waits | one thread |
 //!
-//! All but `actor` have [`TryLock`]; those and not `std`'s and `sharded` have [`TimedLock`], too.
+//! All but `actor` have [`TryLock`]. All but `actor`, `std-mutex`, `std-rwlock` and `sharded` have [`TimedLock`].
 //!
 //! # Poisoning
 //! One policy on every strategy: there is none. A panic inside a section releases the lock and leaves the

@@ -54,11 +54,17 @@ impl<T> OneThread<T> {
 #[track_caller]
 fn refuse(owner: &Thread) -> ! {
     panic!(
-        "thread {:?} wants to enter what belongs to thread {:?} alone, since that entered it first: nothing guards \
-         it between threads; choose a lock, like parking_lot::Mutex or --sync mutex",
-        thread::current().name().unwrap_or("unnamed"),
-        owner.name().unwrap_or("unnamed")
+        "{} wants to enter what belongs to {} alone, since that entered it first: nothing guards it between threads; \
+         choose a lock, like parking_lot::Mutex or --sync mutex",
+        called(&thread::current()),
+        called(owner)
     );
+}
+
+/// Its name, and what tells it from others of that name.
+fn called(thread: &Thread) -> String {
+    let name = thread.name().unwrap_or("unnamed");
+    format!("thread {name:?} ({:?})", thread.id())
 }
 
 #[cold]
@@ -127,10 +133,7 @@ impl<T: Send> TimedLock for OneThread<T> {
         patience: Duration,
         section: impl FnOnce(&T) -> R + Send,
     ) -> Result<R, Expired> {
-        self.try_shared(section).ok_or(Expired {
-            patience,
-            holder: None,
-        })
+        self.try_shared(section).ok_or(Expired::after(patience))
     }
 
     #[inline]
@@ -139,9 +142,6 @@ impl<T: Send> TimedLock for OneThread<T> {
         patience: Duration,
         section: impl FnOnce(&mut T) -> R + Send,
     ) -> Result<R, Expired> {
-        self.try_exclusive(section).ok_or(Expired {
-            patience,
-            holder: None,
-        })
+        self.try_exclusive(section).ok_or(Expired::after(patience))
     }
 }

@@ -82,10 +82,7 @@ impl<T> SemaphoreLock<T> {
         self.semaphore
             .acquire_timeout(n, patience)
             .map_err(|error| match error {
-                AcquireError::TimedOut => Expired {
-                    patience,
-                    holder: None,
-                },
+                AcquireError::TimedOut => Expired::after(patience),
                 AcquireError::Closed => {
                     unreachable!("nobody can reach this semaphore to close it")
                 }

@@ -12,12 +12,14 @@
 //!
 //! # Who may starve whom
 //! Nobody starves those who look: they wait for nothing, not even for a change that is running. Changes come one at a
-//! time through a [`parking_lot::Mutex`], by its policy. Those who look cannot hold up a change.
+//! time through a [`parking_lot::Mutex`]: who has just changed may change again before one who waits to, without a
+//! bound. Those who look cannot hold up a change.
 //!
 //! # Cost
 //! A look is about an uncontended mutex, and does not slow down other looks. A change is a clone of the whole value,
-//! however little of it changes: dear when the list is long and clients come and go. An old value lives as
-//! long as the last look at it.
+//! however little of it changes: dear when the list is long and clients come and go. To a
+//! [`Timed`](super::Timed) around it, that clone is part of the wait, and publishing is part of neither wait nor hold. An
+//! old value lives as long as the last look at it.
 //!
 //! # When
 //! Many looks, few changes, and looks that may miss a change that is just happening. A broadcast may: it posts to who was
@@ -124,10 +126,7 @@ impl<T: Clone + Send + Sync> TimedLock for Snapshot<T> {
         patience: Duration,
         section: impl FnOnce(&mut T) -> R + Send,
     ) -> Result<R, Expired> {
-        let turn = self.turn.try_lock_for(patience).ok_or(Expired {
-            patience,
-            holder: None,
-        })?;
+        let turn = self.turn.try_lock_for(patience).ok_or(Expired::after(patience))?;
         Ok(self.change(turn, section))
     }
 }

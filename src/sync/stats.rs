@@ -31,10 +31,17 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of `buckets`, in ascending order: how long at most, and how many times that was. `max` is the longest of
-    /// all, exactly.
+    /// Of `buckets`, in ascending order: how long at most, and how many times that was. Those of the same end become
+    /// one. `max` is the longest of all, exactly.
     pub fn new(buckets: impl IntoIterator<Item = (Duration, u64)>, max: Duration) -> Self {
-        let buckets: Vec<_> = buckets.into_iter().collect();
+        let mut buckets: Vec<_> = buckets.into_iter().collect();
+        buckets.dedup_by(|bucket, last| {
+            let same = bucket.0 == last.0;
+            if same {
+                last.1 += bucket.1;
+            }
+            same
+        });
         let total = buckets.iter().map(|bucket| bucket.1).sum();
         let percentile = |per_mille: u64| {
             let wanted = (u128::from(total) * u128::from(per_mille)).div_ceil(1000);
@@ -139,8 +146,19 @@ impl fmt::Display for Holder {
 pub struct Expired {
     /// For how long it was willing to wait.
     pub patience: Duration,
-    /// Who was inside then; known to a lock that is being watched only. Of several, the last that entered.
+    /// Who was inside then; known to a lock that is being watched only. Who changes goes before those who
+    /// look; of several of these, it is one.
     pub holder: Option<Holder>,
+}
+
+impl Expired {
+    /// A wait of `patience` that a lock gave up which does not know who is inside.
+    pub const fn after(patience: Duration) -> Self {
+        Self {
+            patience,
+            holder: None,
+        }
+    }
 }
 
 impl fmt::Display for Expired {
@@ -192,6 +210,14 @@ mod tests {
         assert_eq!(third.since(&second), spread(&[(1000, 1)], 999));
         assert_eq!(third.since(&third), Spread::default());
         assert_eq!(third.since(&Spread::default()), third);
+    }
+
+    #[test]
+    fn buckets_of_one_end_are_one_bucket() {
+        let both = spread(&[(6, 1), (6, 5), (7, 1)], 7);
+        assert_eq!(both, spread(&[(6, 6), (7, 1)], 7));
+        assert_eq!(both.since(&spread(&[(6, 4)], 6)).count, 3);
+        assert_eq!(both.since(&spread(&[(6, 1), (6, 3)], 6)).count, 3);
     }
 
     #[test]

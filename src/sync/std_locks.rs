@@ -3,16 +3,18 @@
 //! They are poisoned by a panic inside a section; here that is ignored, as the [one policy](super#poisoning)
 //! wants it. They have no timed forms, so they are no [`TimedLock`](super::TimedLock).
 //!
-//! Who may starve whom, std does not say. On Linux each is one futex word: whoever comes may overtake
-//! those who wait, without a bound; and with a reader-writer lock, who waits to change holds back new lookers.
+//! Who may starve whom, std does not say. On Linux each stands on futexes: whoever comes may overtake those who
+//! wait, without a bound. Its reader-writer lock prefers those who change: while one waits, no new looker enters, and
+//! who leaves wakes a changer first. So changers may starve lookers, and each other, and lookers starve nobody.
 //!
 //! # Sharded
 //! An `RwLock` is one word that every looker writes to, so its cache line travels from core to core with every
 //! look: lookers do not wait for each other, and yet slow each other down. A `ShardedLock` is eight such locks, each
 //! on lines of its own. A look takes the one of its thread, a change takes all eight, one after the other in the same
 //! order. Looks become cheaper with every core, changes eight times as dear. Worth it where looks are short,
-//! frequent and from many cores, and changes are rare. Starvation is that of `std::sync::RwLock`, shard by shard: a
-//! change that waits for one shard keeps the lookers of those out that it has already.
+//! frequent and from many cores, and changes are rare. Starvation is that of `std::sync::RwLock`, shard by shard:
+//! changes may starve looks, and each other, without a bound; and one that waits for a shard keeps the lookers out of
+//! those that it has already.
 
 use super::{Lock, TryLock};
 use crossbeam_utils::sync::ShardedLock;

@@ -10,17 +10,30 @@ fn output(args: &[&str]) -> String {
     ended.out
 }
 
-/// `command` lists `kinds`: a line each, and an entry each.
+/// What `command` prints, kind by kind: a name, and what is said of it, each on an indented line with a label.
+fn blocks(command: &str) -> Vec<(String, Vec<String>)> {
+    let mut blocks: Vec<(String, Vec<String>)> = Vec::new();
+    for line in output(&[command]).lines() {
+        match (line.strip_prefix("    "), blocks.last_mut()) {
+            (Some(said), Some((_, of_it))) => of_it.push(said.into()),
+            _ => blocks.push((line.into(), Vec::new())),
+        }
+    }
+    blocks
+}
+
+/// `command` lists `kinds`: a block each, and an entry each.
 fn lists(command: &str, kinds: &[About]) {
-    let text = output(&[command]);
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), kinds.len(), "{text}");
-    for (line, about) in lines.iter().zip(kinds) {
-        assert_eq!(line.split_whitespace().next(), Some(about.name));
-        assert!(
-            line.contains(about.cost) && line.contains(about.starvation),
-            "{line}"
-        );
+    let blocks = blocks(command);
+    assert_eq!(blocks.len(), kinds.len(), "{blocks:?}");
+    for ((name, said), about) in blocks.iter().zip(kinds) {
+        assert_eq!(name, about.name);
+        let expected = [
+            format!("known as:   {}", about.known_as),
+            format!("cost:       {}", about.cost),
+            format!("starvation: {}", about.starvation),
+        ];
+        assert_eq!(*said, expected, "{name}");
     }
 
     let json: Value = serde_json::from_str(&output(&[command, "--json"])).unwrap();
@@ -45,13 +58,11 @@ fn every_sync_is_listed_with_its_cost_and_who_may_starve() {
 
 #[test]
 fn what_is_for_learning_is_listed_as_not_recommended() {
-    for line in output(&["syncs"]).lines() {
-        let name = line.split_whitespace().next().unwrap();
-        let for_learning = ["ticket", "spin"].contains(&name);
-        assert_eq!(
-            line.contains("measured, not recommended"),
-            for_learning,
-            "{line}"
-        );
+    for (name, said) in blocks("syncs") {
+        let for_learning = ["ticket", "spin"].contains(&&*name);
+        let warned = said
+            .iter()
+            .any(|line| line.contains("measured, not recommended"));
+        assert_eq!(warned, for_learning, "{name}: {said:?}");
     }
 }

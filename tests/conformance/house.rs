@@ -48,7 +48,7 @@ impl Subject {
             permits: NonZeroUsize::new(4).unwrap(),
             ..LockOptions::default()
         };
-        self.serve(strategy::service(kind, self.lock, options))
+        self.serve(strategy::service(kind, self.lock, options).unwrap())
     }
 
     pub(crate) fn serve(self, service: impl Service + 'static) -> Server {

@@ -47,8 +47,7 @@ fn print(every: Duration, counters: &Counters, mut log: LogWriter, ended: &Recei
     let mut next = Instant::now();
     let mut earlier = LockStats::default();
     loop {
-        // By the clock and not from line to line; those that a sleep of the machine swallowed are not made up for.
-        next = (next + every).max(Instant::now());
+        next = following(next, every, Instant::now());
         match ended.recv_deadline(next) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
@@ -58,6 +57,13 @@ fn print(every: Duration, counters: &Counters, mut log: LogWriter, ended: &Recei
             earlier = now;
         }
     }
+}
+
+/// When the line after that of `last` is due: by the clock and not from line to line. Those that passed while the
+/// process was stopped, or the machine asleep, are not made up for.
+fn following(last: Instant, every: Duration, now: Instant) -> Instant {
+    let next = last + every;
+    if next < now { now + every } else { next }
 }
 
 fn interval(stats: &LockStats) -> String {
@@ -74,17 +80,25 @@ pub(super) fn whole_run(stats: &LockStats) -> String {
 }
 
 fn sections(stats: &LockStats) -> String {
-    if stats.hold.count == 0 {
-        return "0 sections".into();
+    let mut told = counted(stats.hold.count, "section");
+    if stats.hold.count > 0 {
+        told += &format!(
+            "; wait {}; hold {}; {} inside at most; {}",
+            spread(&stats.wait),
+            spread(&stats.hold),
+            stats.most_inside,
+            counted(stats.overtakings, "overtaking"),
+        );
     }
-    format!(
-        "{} sections; wait {}; hold {}; {} inside at most; {} overtakings",
-        stats.hold.count,
-        spread(&stats.wait),
-        spread(&stats.hold),
-        stats.most_inside,
-        stats.overtakings,
-    )
+    if stats.expired > 0 {
+        told += &format!("; {} expired", stats.expired);
+    }
+    told
+}
+
+fn counted(count: u64, one: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{plural}")
 }
 
 fn spread(times: &Spread) -> String {
@@ -125,5 +139,33 @@ mod tests {
             format!("lock, whole run: {told}; timing costs 60 ns per section")
         );
         assert_eq!(interval(&LockStats::default()), "lock: 0 sections");
+    }
+
+    #[test]
+    fn one_is_singular_and_expired_waits_are_told_if_there_are_any() {
+        let time = Duration::from_nanos(90);
+        let one = Spread::new([(time, 1)], time);
+        let mut stats = LockStats {
+            wait: one.clone(),
+            hold: one,
+            most_inside: 1,
+            overtakings: 1,
+            expired: 2,
+            ..LockStats::default()
+        };
+        let told = "lock: 1 section; wait p50 90ns, p99 90ns, max 90ns; hold p50 90ns, p99 90ns, max 90ns; 1 inside at most; 1 overtaking; 2 expired";
+        assert_eq!(interval(&stats), told);
+        stats.hold = Spread::default();
+        assert_eq!(interval(&stats), "lock: 0 sections; 2 expired");
+    }
+
+    #[test]
+    fn lines_that_a_stop_swallowed_are_not_made_up_for() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let every = Duration::from_millis(500);
+        assert_eq!(following(at(500), every, at(500)), at(1000));
+        assert_eq!(following(at(500), every, at(700)), at(1000), "by the clock");
+        assert_eq!(following(at(500), every, at(2700)), at(3200), "one, not four");
     }
 }

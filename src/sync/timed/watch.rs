@@ -9,12 +9,13 @@
 //! | step | where | what it writes |
 //! |---|---|---|
 //! | arrive | in front of the lock | `arrivals` |
-//! | enter | inside | `state`: entries + 1, inside + 1; who it is, into its stripe |
-//! | leave | inside | `state`: inside - 1; its stripe: nobody |
+//! | enter | inside | `state`: entries + 1, inside + 1; who it is, into its slot |
+//! | leave | inside | `state`: inside - 1; its slot: nobody |
 //! | record | after release | its stripe: a bucket of `wait`, a bucket of `hold` |
 //!
 //! Entries and the number inside are one word, changed in one step by somebody who is inside: so the most that were
-//! inside is exact. What needs no agreement is spread over stripes by thread, so that threads do not
+//! inside is exact. Who changes has a slot of its own, next to that word: there is at most one. Who looks
+//! has that of its stripe, and may find it taken or lose it: of lookers it is enough to know one. What needs no agreement is spread over stripes by thread, so that threads do not
 //! write to one cache line for the sake of counting.
 //!
 //! # Overtakings
@@ -31,11 +32,10 @@
 
 use super::buckets::{self, Buckets};
 use super::clock::Clock;
-use super::who::{self, Who};
+use super::who::{self, NOBODY, Who};
 use crate::sync::{Holder, LockStats, Spread};
 use crossbeam_utils::CachePadded;
-use std::array;
-use std::iter::repeat_with;
+use std::iter::{once, repeat_with};
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -55,15 +55,24 @@ pub(super) struct Watch {
     expired: AtomicU64,
     most_inside: AtomicU64,
     arrivals: CachePadded<AtomicU64>,
-    state: CachePadded<AtomicU64>,
+    door: CachePadded<Door>,
     stripes: Box<[CachePadded<Stripe>]>,
+}
+
+/// What everybody who enters writes to.
+#[derive(Debug, Default)]
+struct Door {
+    /// How many have entered, and how many are inside.
+    state: AtomicU64,
+    /// Who is inside to change, or 0.
+    changer: AtomicU64,
 }
 
 /// The counters of every 8th thread.
 #[derive(Debug)]
 struct Stripe {
-    /// Who entered last, until it leaves; or 0.
-    inside: AtomicU64,
+    /// Who entered last to look, until it leaves; or 0.
+    looker: AtomicU64,
     overtakings: AtomicU64,
     most_overtaken: AtomicU64,
     /// Both in the clock's ticks.
@@ -74,7 +83,7 @@ struct Stripe {
 impl Stripe {
     fn new() -> Self {
         Self {
-            inside: AtomicU64::new(0),
+            looker: AtomicU64::new(0),
             overtakings: AtomicU64::new(0),
             most_overtaken: AtomicU64::new(0),
             wait: Buckets::new(),
@@ -92,23 +101,28 @@ impl Watch {
             expired: AtomicU64::new(0),
             most_inside: AtomicU64::new(0),
             arrivals: CachePadded::default(),
-            state: CachePadded::default(),
+            door: CachePadded::default(),
             stripes: stripes.take(STRIPES).collect(),
         }
     }
 
     /// The calling thread wants to enter, from `at`.
     #[inline]
-    pub(super) fn arrive(&self, at: &'static Location<'static>) -> Visit<'_> {
+    pub(super) fn arrive(&self, access: Access, at: &'static Location<'static>) -> Visit<'_> {
         let who = Who::calls(at);
+        let stripe = &self.stripes[who.thread() % STRIPES];
         let arrived_at = self.clock.now();
         // Before `arrivals`, and acquired: each who is seen to have given up is among those who arrived.
         let gave_up = self.gave_up.load(Ordering::Acquire);
         let arrivals = self.arrivals.fetch_add(1, Ordering::Relaxed);
         Visit {
             watch: self,
-            stripe: &self.stripes[who.thread() % STRIPES],
-            who,
+            stripe,
+            slot: match access {
+                Access::Shared => &stripe.looker,
+                Access::Exclusive => &self.door.changer,
+            },
+            word: who.word(),
             turn: arrivals.wrapping_sub(gave_up),
             arrived_at,
             overtaken: 0,
@@ -122,15 +136,12 @@ impl Watch {
         self.expired.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Who is inside; of several, who entered last.
+    /// Who is inside: who changes, or else one of those who look.
     pub(super) fn holder(&self) -> Option<Holder> {
-        let words: [u64; STRIPES] =
-            array::from_fn(|stripe| self.stripes[stripe].inside.load(Ordering::Acquire));
-        // After the words, so that none of them is of an entry that this number does not count yet.
-        let entered = self.state.load(Ordering::Relaxed) >> INSIDE_BITS;
-        let inside = words.into_iter().filter(|&word| word != 0);
-        let last = inside.min_by_key(|&word| who::age(word, entered))?;
-        who::holder(last)
+        let lookers = self.stripes.iter().map(|stripe| &stripe.looker);
+        let words = once(&self.door.changer).chain(lookers);
+        let mut inside = words.map(|word| word.load(Ordering::Acquire));
+        who::holder(inside.find(|&word| word != NOBODY)?)
     }
 
     pub(super) fn stats(&self, own_cost: Duration) -> LockStats {
@@ -158,13 +169,22 @@ impl Watch {
     }
 }
 
+/// What somebody wants to do inside.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Access {
+    Shared,
+    Exclusive,
+}
+
 /// One thread's way through one section. Dropped after the lock is released, by a panic or not; that records it. Dropped
 /// without having entered, it gave up.
 #[derive(Debug)]
 pub(super) struct Visit<'a> {
     watch: &'a Watch,
     stripe: &'a Stripe,
-    who: Who,
+    /// Where it says that it is inside, and as what.
+    slot: &'a AtomicU64,
+    word: u64,
     /// How many that did not give up had arrived before.
     turn: u64,
     arrived_at: u64,
@@ -174,20 +194,26 @@ pub(super) struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    /// To be called inside the lock, by whichever thread runs the section. Leaves when the guard is dropped.
+    /// Runs `section`, and is inside meanwhile. To be called inside the lock, by whichever thread runs the section.
     #[inline]
-    pub(super) fn enter(&mut self) -> Inside<'_, 'a> {
+    pub(super) fn inside<R>(&mut self, section: impl FnOnce() -> R) -> R {
+        let _inside = self.enter();
+        section()
+    }
+
+    /// Leaves when the guard is dropped.
+    #[inline]
+    fn enter(&mut self) -> Inside<'_, 'a> {
         let watch = self.watch;
-        let before = watch.state.fetch_add(ONE_ENTRY + 1, Ordering::Relaxed);
+        let before = watch.door.state.fetch_add(ONE_ENTRY + 1, Ordering::Relaxed);
         let (entered, inside) = (before >> INSIDE_BITS, (before & INSIDE) + 1);
         if inside > watch.most_inside.load(Ordering::Relaxed) {
             watch.most_inside.fetch_max(inside, Ordering::Relaxed);
         }
-        let word = self.who.word(entered);
-        self.stripe.inside.store(word, Ordering::Release);
+        self.slot.store(self.word, Ordering::Release);
         self.overtaken = overtaken(entered, self.turn);
         self.entered_at = Some(watch.clock.now());
-        Inside { visit: self, word }
+        Inside { visit: self }
     }
 }
 
@@ -222,9 +248,8 @@ impl Drop for Visit<'_> {
 
 /// Being inside.
 #[derive(Debug)]
-pub(super) struct Inside<'v, 'a> {
+struct Inside<'v, 'a> {
     visit: &'v mut Visit<'a>,
-    word: u64,
 }
 
 impl Drop for Inside<'_, '_> {
@@ -232,11 +257,11 @@ impl Drop for Inside<'_, '_> {
     fn drop(&mut self) {
         let visit = &mut *self.visit;
         visit.left_at = visit.watch.clock.now();
-        // Not if another thread of this stripe has entered since: then it is that one's word.
-        if visit.stripe.inside.load(Ordering::Relaxed) == self.word {
-            visit.stripe.inside.store(0, Ordering::Relaxed);
+        // Not if another looker of this stripe has entered since: then it is that one's word.
+        if visit.slot.load(Ordering::Relaxed) == visit.word {
+            visit.slot.store(NOBODY, Ordering::Relaxed);
         }
-        visit.watch.state.fetch_sub(1, Ordering::Relaxed);
+        visit.watch.door.state.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -249,7 +274,7 @@ mod tests {
         let watch = Watch::new();
         let mut visits: Vec<_> = entering
             .iter()
-            .map(|_| Some(watch.arrive(Location::caller())))
+            .map(|_| Some(watch.arrive(Access::Exclusive, Location::caller())))
             .collect();
         for &visitor in entering {
             let mut visit = visits[visitor].take().unwrap();
@@ -271,10 +296,10 @@ mod tests {
     fn who_gave_up_is_nobody_whom_later_ones_overtake() {
         let watch = Watch::new();
         for _ in 0..3 {
-            drop(watch.arrive(Location::caller()));
+            drop(watch.arrive(Access::Exclusive, Location::caller()));
         }
-        let mut first = watch.arrive(Location::caller());
-        let mut second = watch.arrive(Location::caller());
+        let mut first = watch.arrive(Access::Exclusive, Location::caller());
+        let mut second = watch.arrive(Access::Exclusive, Location::caller());
         drop(second.enter());
         drop(first.enter());
         drop((first, second));
@@ -292,22 +317,43 @@ mod tests {
         assert_eq!(overtaken(2, u64::MAX), 3);
     }
 
+    /// Runs `then` while a looker on another thread is inside, which entered at the place it gives.
+    fn beside_a_looker(watch: &Watch, then: impl FnOnce(&'static Location<'static>) + Send) {
+        let look = || {
+            let at = Location::caller();
+            watch.arrive(Access::Shared, at).inside(|| then(at));
+        };
+        std::thread::scope(|scope| scope.spawn(look).join().unwrap());
+    }
+
     #[test]
-    fn of_those_inside_the_last_is_named_and_who_left_is_not() {
+    fn who_changes_is_named_before_those_who_look_and_who_left_is_not() {
         let watch = Watch::new();
+        let named = || watch.holder().map(|holder| holder.at);
         let at = Location::caller();
-        let mut mine = watch.arrive(at);
-        assert_eq!(watch.holder(), None, "who waits is not inside");
-        let _inside = mine.enter();
-        std::thread::scope(|scope| {
-            let other = scope.spawn(|| {
-                let mut other = watch.arrive(Location::caller());
-                let inside = other.enter();
-                assert_ne!(watch.holder().unwrap().at, at);
-                drop(inside);
-            });
-            other.join().unwrap();
+        let mut mine = watch.arrive(Access::Exclusive, at);
+        assert_eq!(named(), None, "who waits is not inside");
+        beside_a_looker(&watch, |looker| assert_eq!(named(), Some(looker)));
+        mine.inside(|| {
+            for _ in 0..STRIPES {
+                beside_a_looker(&watch, |_| assert_eq!(named(), Some(at)));
+            }
+            assert_eq!(named(), Some(at));
         });
-        assert_eq!(watch.holder().unwrap().at, at);
+        assert_eq!(named(), None, "all have left");
+    }
+
+    #[test]
+    fn a_looker_that_leaves_takes_no_other_of_its_stripe_with_it() {
+        let watch = Watch::new();
+        let here = Location::caller();
+        let there = Location::caller();
+        let [mut first, mut second] = [here, there].map(|at| watch.arrive(Access::Shared, at));
+        let inside = first.enter();
+        second.inside(|| {
+            drop(inside);
+            assert_eq!(watch.holder().unwrap().at, there);
+        });
+        assert_eq!(watch.holder(), None);
     }
 }

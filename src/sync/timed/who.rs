@@ -1,8 +1,8 @@
 //! Threads and call sites as small numbers, so that "who is inside, and from where" fits one atomic word.
 //!
 //! ```text
-//!   63            32 31        20 19               0
-//!   [ thread         | place      | entry            ]
+//!   63            32 31             0
+//!   [ thread         | place        ]
 //! ```
 //!
 //! A thread gets its number when it first enters a watched lock, and its line in the table goes when it ends. Names
@@ -18,11 +18,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, Thread};
 
-const ENTRY_BITS: u32 = 20;
-const PLACE_BITS: u32 = 12;
-const ENTRIES: u64 = (1 << ENTRY_BITS) - 1;
-/// Half of what the bits could tell apart: 0 stands for a place without a number.
-const PLACES: usize = 1 << (PLACE_BITS - 1);
+/// The word of no thread.
+pub(super) const NOBODY: u64 = 0;
+
+/// The call sites that have a number.
+const PLACES: usize = 2048;
 /// How many places may want the same number before one of them goes without.
 const PROBES: usize = 32;
 
@@ -92,26 +92,17 @@ impl Who {
         self.thread as usize
     }
 
-    /// As a word, never 0, of the one who entered as the `entry`th.
+    /// As a word, never [`NOBODY`].
     #[inline]
-    pub(super) fn word(self, entry: u64) -> u64 {
-        u64::from(self.thread) << (PLACE_BITS + ENTRY_BITS)
-            | u64::from(self.place) << ENTRY_BITS
-            | entry & ENTRIES
+    pub(super) fn word(self) -> u64 {
+        u64::from(self.thread) << 32 | u64::from(self.place)
     }
-}
-
-/// How many have entered since the one of this word, if so many have entered by now. Goes round after a
-/// million.
-pub(super) fn age(word: u64, entered: u64) -> u64 {
-    entered.wrapping_sub(word) & ENTRIES
 }
 
 /// Who a word stands for, if that is known.
 pub(super) fn holder(word: u64) -> Option<Holder> {
-    let number = (word >> (PLACE_BITS + ENTRY_BITS)) as u32;
-    let place = (word >> ENTRY_BITS) as usize & ((1 << PLACE_BITS) - 1);
-    let at = *PLACE.get(place.checked_sub(1)?)?.get()?;
+    let (number, place) = ((word >> 32) as u32, word as u32);
+    let at = *PLACE.get(place.checked_sub(1)? as usize)?.get()?;
     let thread = THREADS.lock().get(&number)?.clone();
     let thread = match thread.name() {
         Some(name) => name.into(),
@@ -150,7 +141,7 @@ mod tests {
         let here = Location::caller();
         let named = thread::Builder::new().name("ann".into());
         let thread = named.spawn(move || {
-            let word = Who::calls(here).word(7);
+            let word = Who::calls(here).word();
             let holder = holder(word).unwrap();
             assert_eq!((&*holder.thread, holder.at), ("ann", here));
             word
@@ -162,17 +153,9 @@ mod tests {
     #[test]
     fn a_thread_without_a_name_is_told_by_its_id() {
         let thread = thread::spawn(|| {
-            let holder = holder(Who::calls(Location::caller()).word(0)).unwrap();
+            let holder = holder(Who::calls(Location::caller()).word()).unwrap();
             assert_eq!(holder.thread, format!("{:?}", thread::current().id()));
         });
         thread.join().unwrap();
-    }
-
-    #[test]
-    fn the_last_that_entered_is_the_youngest_even_when_the_number_goes_round() {
-        let who = Who::calls(Location::caller());
-        let entered = 3 << ENTRY_BITS;
-        assert_eq!(age(who.word(entered), entered), 0);
-        assert_eq!(age(who.word(entered - 5), entered), 5);
     }
 }

@@ -1,0 +1,187 @@
+//! What flags of `serve` cannot hold, by themselves or together: a sentence that names flag, value and limit.
+
+use crate::cli::WrongUse;
+use crate::cli::args::{FullPolicy, Serve, ServiceName};
+use bytesize::ByteSize;
+use guardhouse::Limits;
+use guardhouse::model::Pool;
+use guardhouse::strategy::{LockKind, ModelKind};
+use guardhouse::sync::Semaphore;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// Descriptors that the server itself may hold beside its clients'.
+pub(in crate::cli) const OWN_DESCRIPTORS: usize = 24;
+pub(in crate::cli) const FD_SETSIZE: usize = 1024;
+pub(super) const DEFAULT_MAX_LINE: ByteSize = ByteSize::kib(4);
+const MOST_WORKERS: usize = 16 * 1024;
+const LONGEST_QUEUE: usize = Pool::LONGEST_QUEUE;
+const SMALLEST_STACK: ByteSize = ByteSize::kib(64);
+const LARGEST_STACK: ByteSize = ByteSize::gib(1);
+const LARGEST_LINE: ByteSize = ByteSize::mib(64);
+const SHORTEST_IDLE: Duration = Duration::from_millis(1);
+const STATS_EVERY: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(24);
+
+/// Refuses what cannot hold together, before anything is started.
+pub(super) fn check(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
+    let (model, sync) = (args.model.0, args.sync.0);
+    let wrong = |sentence: String| Err(WrongUse(sentence));
+
+    let of_pool = [
+        args.workers.map(|n| format!("--workers {n}")),
+        args.queue.map(|n| format!("--queue {n}")),
+        args.when_full.map(|policy| match policy {
+            FullPolicy::Wait => "--when-full wait".into(),
+            FullPolicy::Reject => "--when-full reject".into(),
+        }),
+    ];
+    for flag in of_pool.into_iter().flatten() {
+        if model != ModelKind::Pool {
+            return wrong(format!(
+                "{flag} goes with --model pool only, and --model is {model}"
+            ));
+        }
+    }
+    if let Some(size) = args.stack_size {
+        if model != ModelKind::Thread {
+            return wrong(format!(
+                "--stack-size {} goes with --model thread only, and --model is {model}",
+                size.as_u64()
+            ));
+        }
+        if !(SMALLEST_STACK..=LARGEST_STACK).contains(&size) {
+            return wrong(format!(
+                "--stack-size {} is outside {} to {}",
+                size.as_u64(),
+                show(SMALLEST_STACK),
+                show(LARGEST_STACK)
+            ));
+        }
+    }
+    if let Some(workers) = args.workers
+        && workers.get() > MOST_WORKERS
+    {
+        return wrong(format!("--workers {workers} is more than {MOST_WORKERS}"));
+    }
+    if let Some(queue) = args.queue
+        && queue > LONGEST_QUEUE
+    {
+        return wrong(format!("--queue {queue} is more than {LONGEST_QUEUE}"));
+    }
+    if let Some(permits) = args.permits {
+        if sync != LockKind::Semaphore {
+            return wrong(format!(
+                "--permits {permits} goes with --sync semaphore only, and --sync is {sync}"
+            ));
+        }
+        if permits.get() > Semaphore::MAX_PERMITS {
+            return wrong(format!(
+                "--permits {permits} is more than {}",
+                Semaphore::MAX_PERMITS
+            ));
+        }
+    }
+    if !sync.goes_with(model) {
+        return wrong(format!(
+            "--sync {sync} goes with --model {} only, and --model is {model}: several threads would enter the \
+             registry, and nothing would guard it",
+            models_for(sync)
+        ));
+    }
+    check_sizes(args)?;
+    check_times(args)?;
+    check_clients(args, descriptors)
+}
+
+/// The models that `sync` goes with, as a sentence lists them.
+pub(in crate::cli) fn models_for(sync: LockKind) -> String {
+    ModelKind::ALL
+        .into_iter()
+        .filter(|&model| sync.goes_with(model))
+        .map(ModelKind::name)
+        .collect::<Vec<_>>()
+        .join(" or ")
+}
+
+fn check_sizes(args: &Serve) -> Result<(), WrongUse> {
+    let wrong = |sentence: String| Err(WrongUse(sentence));
+    let mailbox = args.mailbox;
+    if mailbox.as_u64() == 0 {
+        return wrong("--mailbox 0 is too small: at least 1 byte must fit".into());
+    }
+    if args.service == ServiceName::Echo {
+        return match args.max_line {
+            Some(max_line) => wrong(format!(
+                "--max-line {} goes with chat only: an echo has no lines",
+                max_line.as_u64()
+            )),
+            None => Ok(()),
+        };
+    }
+    let max_line = args.max_line.unwrap_or(DEFAULT_MAX_LINE);
+    if !(ByteSize::b(1)..=LARGEST_LINE).contains(&max_line) {
+        return wrong(format!(
+            "--max-line {} is outside 1 to {}",
+            max_line.as_u64(),
+            show(LARGEST_LINE)
+        ));
+    }
+    if max_line.as_u64() >= mailbox.as_u64() {
+        return wrong(format!(
+            "--max-line {} does not fit --mailbox {}: a line and its newline have no room in it",
+            max_line.as_u64(),
+            mailbox.as_u64()
+        ));
+    }
+    Ok(())
+}
+
+fn check_times(args: &Serve) -> Result<(), WrongUse> {
+    let longest = Limits::LONGEST;
+    if let Some(idle) = &args.idle_timeout
+        && !(SHORTEST_IDLE..=longest).contains(&idle.time)
+    {
+        return Err(WrongUse(format!(
+            "--idle-timeout {idle} is outside {SHORTEST_IDLE:?} to {longest:?} (30 days)"
+        )));
+    }
+    if args.drain.time > longest {
+        return Err(WrongUse(format!(
+            "--drain {} is longer than {longest:?} (30 days)",
+            args.drain
+        )));
+    }
+    if let Some(every) = &args.stats
+        && !STATS_EVERY.contains(&every.time)
+    {
+        return Err(WrongUse(format!(
+            "--stats {every} is outside 10ms to 1day: say how often to print, like 1s"
+        )));
+    }
+    Ok(())
+}
+
+fn check_clients(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
+    let Some(clients) = args.max_clients.map(NonZeroUsize::get) else {
+        return Ok(());
+    };
+    if args.model.0 == ModelKind::Select && clients > FD_SETSIZE - OWN_DESCRIPTORS {
+        return Err(WrongUse(format!(
+            "--max-clients {clients} does not fit --model select: its FD_SETSIZE is {FD_SETSIZE}, and \
+             {OWN_DESCRIPTORS} of those are for the server itself"
+        )));
+    }
+    if clients.saturating_add(OWN_DESCRIPTORS) > descriptors {
+        return Err(WrongUse(format!(
+            "--max-clients {clients} does not fit the limit of {descriptors} file descriptors (ulimit -Hn), of \
+             which {OWN_DESCRIPTORS} are for the server itself"
+        )));
+    }
+    Ok(())
+}
+
+/// Exactly, as error messages want it.
+fn show(size: ByteSize) -> String {
+    format!("{} bytes", size.as_u64())
+}
