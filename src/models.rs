@@ -17,9 +17,9 @@ use std::sync::Arc;
 #[cfg(model_check = "loom")]
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// With 2, a lost notification of a semaphore with 2 permits can go unseen; 3 find all that are planted.
+/// With 2, a lost notification of a semaphore with 2 permits can go unseen; 3 find all bugs that are planted.
 #[cfg(model_check = "loom")]
-const PREEMPTIONS: usize = 4;
+const PREEMPTIONS: usize = 3;
 
 /// Runs `model` in every order, and says in how many.
 #[cfg(model_check = "loom")]

@@ -241,7 +241,7 @@ impl LockKind {
                 name: "sharded",
                 known_as: "crossbeam_utils::sync::ShardedLock, big-reader lock: 8 std::sync::RwLock",
                 cost: "a look takes its thread's one of 8 locks and disturbs no other core; a change takes all 8",
-                starvation: "as std-rwlock, shard by shard: writers may starve readers and each other, without bound; one that waits for a shard keeps readers out of those it has",
+                starvation: "as std-rwlock, without bound; a writer that waits for one shard keeps readers out of those it has",
             },
             Self::Actor => About {
                 name: "actor",

@@ -1,16 +1,12 @@
-//! What a watched lock tells of its sections: exact counts, who is inside, who was overtaken; and that it tells it
-//! through a server, too.
+//! What a watched lock tells of its sections: exact counts, who is inside, who was overtaken.
 
 mod common;
 
-use common::peer::Peer;
 use common::{PATIENCE, wait_until};
-use guardhouse::service::{Chat, Registered};
-use guardhouse::strategy::{self, LockKind, LockOptions, ServiceKind};
-use guardhouse::sync::{Actor, Expired, Lock, LockStats, SemaphoreLock, Timed, TimedLock, TryLock};
-use guardhouse::{Clients, Handle, Registry, Server};
+use guardhouse::sync::{
+    Actor, Expired, Lock, LockStats, SemaphoreLock, Snapshot, Timed, TimedLock, TryLock,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -270,6 +266,23 @@ fn an_expired_wait_names_thread_and_call_site_of_who_is_inside() {
     an_expired_wait_names_who_is_inside(&Timed::<SemaphoreLock<_>>::new(()));
 }
 
+#[test]
+fn who_changes_a_snapshot_is_named_and_not_those_who_look() {
+    let lock = Timed::<Snapshot<_>>::new(());
+    let line = line!() + 2;
+    while_inside(
+        |stay| lock.exclusive(|()| stay()),
+        || {
+            // Enough threads for every stripe.
+            for _ in 0..16 {
+                thread::scope(|scope| scope.spawn(|| lock.shared(|()| ())).join().unwrap());
+            }
+            let expired = lock.shared(|()| lock.exclusive_for(SHORT, |()| ()));
+            assert_names(&expired.unwrap_err(), line);
+        },
+    );
+}
+
 /// An owner thread that runs all sections, for this test with waits that expire at once.
 struct Owned(Actor<()>);
 
@@ -356,68 +369,4 @@ fn what_watching_costs_is_measured_once() {
     let [one, other] = [(); 2].map(|()| stats_of(&Timed::<std::sync::Mutex<_>>::new(())).own_cost);
     assert_ne!(one, Duration::ZERO);
     assert_eq!(one, other);
-}
-
-/// Two clients say a line each, and leave.
-fn sections_of_two_talkers(server: Handle) {
-    let sections = |server: &Handle| {
-        let lock = server.stats().lock.expect("it is watched");
-        (lock.wait.count, lock.hold.count)
-    };
-    assert_eq!(sections(&server), (0, 0));
-    let mut ann = Peer::greeted(server.local_addr(), "ann is here");
-    assert_eq!(sections(&server), (2, 2), "a join, a broadcast");
-    let bob = Peer::greeted(server.local_addr(), "bob is here");
-    assert_eq!(ann.line(), "bob is here");
-    assert_eq!(sections(&server), (4, 4));
-    ann.leave();
-    bob.leave();
-    let counters = server.counters();
-    let last = server.shutdown().unwrap();
-    let lock = last.lock.expect("what was seen is told at the end");
-    assert_eq!(lock.hold.count, 6, "and two have left");
-    assert_eq!(counters.now().lock, None, "the service is gone");
-    assert_eq!(counters.now().finished, 2, "its counters are not");
-}
-
-#[test]
-fn a_chat_counts_its_joins_and_broadcasts() {
-    let registry = Registry::new(Timed::<parking_lot::Mutex<_>>::new(Clients::new()));
-    sections_of_two_talkers(Server::new(Chat::new(registry)).start().unwrap());
-    for lock in LockKind::ALL
-        .into_iter()
-        .filter(|&lock| lock != LockKind::None)
-    {
-        let options = LockOptions {
-            stats: true,
-            ..LockOptions::default()
-        };
-        let kind = ServiceKind::Chat { max_line: 99 };
-        let service = strategy::service(kind, lock, options).unwrap();
-        sections_of_two_talkers(Server::new(service).start().unwrap());
-    }
-}
-
-#[test]
-fn without_stats_nothing_is_watched() {
-    let kind = ServiceKind::Chat { max_line: 99 };
-    let service = strategy::service(kind, LockKind::Mutex, LockOptions::default()).unwrap();
-    let server = Server::new(service).start().unwrap();
-    assert_eq!(server.stats().lock, None);
-    assert_eq!(server.shutdown().unwrap().lock, None);
-}
-
-#[test]
-fn a_registry_around_a_service_tells_of_its_own_lock_first() {
-    fn counts(service: &dyn guardhouse::Service) -> Option<u64> {
-        service.lock_stats().map(|lock| lock.hold.count)
-    }
-    let watched = Registry::new(Timed::<parking_lot::Mutex<_>>::new(Clients::new()));
-    assert!(watched.is_empty(), "a section");
-    let bare = Registry::new(parking_lot::Mutex::new(Clients::new()));
-    let chat = || Chat::new(Arc::clone(&watched));
-    assert_eq!(counts(&Registered::new(Arc::clone(&bare), chat())), Some(1));
-    let other = Registry::new(Timed::<parking_lot::Mutex<_>>::new(Clients::new()));
-    assert_eq!(counts(&Registered::new(other, chat())), Some(0));
-    assert_eq!(counts(&Chat::new(bare)), None);
 }

@@ -31,5 +31,7 @@ fn described(about: &About) -> String {
         cost,
         starvation,
     } = about;
-    format!("{name}\n    known as:   {known_as}\n    cost:       {cost}\n    starvation: {starvation}")
+    format!(
+        "{name}\n    known as:   {known_as}\n    cost:       {cost}\n    starvation: {starvation}"
+    )
 }

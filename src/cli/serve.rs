@@ -84,7 +84,7 @@ fn serve(args: &Serve, log: &Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn server(args: &Serve) -> Result<Server, StartError> {
+fn server(args: &Serve) -> anyhow::Result<Server> {
     let max_line = args.max_line.unwrap_or(DEFAULT_MAX_LINE);
     let service = match args.service {
         ServiceName::Echo => ServiceKind::Echo,
@@ -107,7 +107,10 @@ fn server(args: &Serve) -> Result<Server, StartError> {
         permits: args.permits.unwrap_or(default.permits),
         stats: args.stats.is_some(),
     };
-    let service = strategy::service(service, args.sync.0, lock_options)?;
+    let sync = args.sync.0;
+    let service = strategy::service(service, sync, lock_options).with_context(|| {
+        format!("cannot start: the system has no thread to give to --sync {sync}")
+    })?;
     Ok(Server::new(service)
         .boxed_model(strategy::model(args.model.0, options))
         .listen(&args.listen)

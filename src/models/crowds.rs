@@ -25,7 +25,7 @@ fn check(model: impl Fn() + Send + Sync + Clone + 'static) {
 fn everything_at_once(discipline: Discipline) {
     const PERMITS: usize = 3;
     check(move || {
-        let semaphore = Arc::new(Semaphore::with(PERMITS, discipline).bounded(PERMITS));
+        let semaphore = Arc::new(Semaphore::bounded(PERMITS, PERMITS, discipline));
         let held = Arc::new(AtomicUsize::new(0));
         let crowd: Vec<_> = (0..5)
             .map(|_| {

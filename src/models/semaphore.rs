@@ -208,6 +208,71 @@ under_both! {
         });
     }
 
+    fn who_comes_after_the_closing_does_not_get_in(discipline) {
+        check(move || {
+            let guarded = Guarded::new(1, discipline);
+            let other = {
+                let guarded = Arc::clone(&guarded);
+                thread::spawn(move || guarded.semaphore.close())
+            };
+            // Nobody ever waits here, so the only way in or out is past the mark.
+            if guarded.semaphore.acquire(1).is_err() {
+                assert!(guarded.semaphore.is_closed());
+            }
+            other.join().unwrap();
+            assert_eq!(guarded.semaphore.acquire(1).err(), Some(Closed));
+            let timed = guarded.semaphore.acquire_timeout(1, SOME_TIME);
+            assert_eq!(timed.err(), Some(AcquireError::Closed));
+            assert_eq!(guarded.semaphore.available(), 1);
+        });
+    }
+
+    fn a_release_of_two_lets_two_in(discipline) {
+        check(move || {
+            let guarded = Guarded::new(2, discipline);
+            let held = guarded.semaphore.acquire(2).unwrap();
+            let others: Vec<_> = (0..2)
+                .map(|_| {
+                    let guarded = Arc::clone(&guarded);
+                    thread::spawn(move || {
+                        let permit = guarded.semaphore.acquire(1).unwrap();
+                        guarded.inside.fetch_add(1, Ordering::Relaxed);
+                        // Stays inside until both are.
+                        while guarded.inside.load(Ordering::Relaxed) < 2 {
+                            thread::yield_now();
+                        }
+                        drop(permit);
+                    })
+                })
+                .collect();
+            drop(held);
+            for other in others {
+                other.join().unwrap();
+            }
+            guarded.is_at_rest(2);
+        });
+    }
+
+    fn a_permit_forgotten_while_permits_are_owed_pays(discipline) {
+        check(move || {
+            let guarded = Guarded::new(2, discipline);
+            let forgotten = guarded.semaphore.acquire(1).unwrap();
+            let held = guarded.semaphore.acquire(1).unwrap();
+            let other = {
+                let guarded = Arc::clone(&guarded);
+                thread::spawn(move || {
+                    guarded.semaphore.reduce(1).unwrap();
+                })
+            };
+            forgotten.forget();
+            other.join().unwrap();
+            drop(held);
+            // Two were taken away of two, whichever came first.
+            assert_eq!(guarded.semaphore.permits(), 0);
+            assert_eq!((guarded.semaphore.available(), guarded.semaphore.debt()), (0, 0));
+        });
+    }
+
     fn closing_against_a_release_ends_every_wait(discipline) {
         check(move || {
             let guarded = Guarded::new(1, discipline);

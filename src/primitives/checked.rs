@@ -5,9 +5,8 @@ use loom as checker;
 #[cfg(model_check = "shuttle")]
 use shuttle as checker;
 
-pub(crate) use checker::hint::spin_loop;
 pub(crate) use checker::sync::atomic::{AtomicBool, AtomicIsize, AtomicU8, Ordering};
-pub(crate) use checker::thread::{Thread, current, yield_now};
+pub(crate) use checker::thread::{Thread, current};
 
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
@@ -21,16 +20,20 @@ pub(crate) fn park_until(deadline: Option<Instant>) -> bool {
             checker::thread::park();
             true
         }
-        Some(_) => {
-            yield_now();
-            false
-        }
+        Some(_) => false,
     }
 }
 
-/// Looking again is no new step to a checker, only more of the same.
-pub(crate) const fn looks(_pausing: u32, _yielding: u32) -> (u32, u32) {
-    (0, 0)
+/// Nothing: to a checker every step is a place where another thread may go on, and its own `yield_now` would even rule
+/// out that this one goes on first.
+pub(crate) fn yield_now() {}
+
+/// As [`yield_now`].
+pub(crate) fn spin_loop() {}
+
+/// One look where there are some: more would be more of the same.
+pub(crate) const fn looks(pausing: u32, yielding: u32) -> (u32, u32) {
+    (0, if pausing + yielding > 0 { 1 } else { 0 })
 }
 
 #[derive(Debug)]

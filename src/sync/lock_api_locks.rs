@@ -68,7 +68,9 @@ where
         patience: Duration,
         section: impl FnOnce(&T) -> U + Send,
     ) -> Result<U, Expired> {
-        let value = self.try_lock_for(patience).ok_or(Expired::after(patience))?;
+        let value = self
+            .try_lock_for(patience)
+            .ok_or(Expired::after(patience))?;
         Ok(section(&value))
     }
 
@@ -78,7 +80,9 @@ where
         patience: Duration,
         section: impl FnOnce(&mut T) -> U + Send,
     ) -> Result<U, Expired> {
-        let mut value = self.try_lock_for(patience).ok_or(Expired::after(patience))?;
+        let mut value = self
+            .try_lock_for(patience)
+            .ok_or(Expired::after(patience))?;
         Ok(section(&mut value))
     }
 }
@@ -133,7 +137,9 @@ where
         patience: Duration,
         section: impl FnOnce(&T) -> U + Send,
     ) -> Result<U, Expired> {
-        let value = self.try_read_for(patience).ok_or(Expired::after(patience))?;
+        let value = self
+            .try_read_for(patience)
+            .ok_or(Expired::after(patience))?;
         Ok(section(&value))
     }
 
@@ -143,7 +149,9 @@ where
         patience: Duration,
         section: impl FnOnce(&mut T) -> U + Send,
     ) -> Result<U, Expired> {
-        let mut value = self.try_write_for(patience).ok_or(Expired::after(patience))?;
+        let mut value = self
+            .try_write_for(patience)
+            .ok_or(Expired::after(patience))?;
         Ok(section(&mut value))
     }
 }

@@ -17,6 +17,7 @@ use crate::primitives::{Mutex, const_fn};
 use crossbeam_utils::CachePadded;
 use line::Line;
 use std::collections::VecDeque;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use word::{CALL, CLOSED, IN_LINE, Seen, Word};
@@ -58,6 +59,8 @@ pub enum Discipline {
 /// | a permit that comes free | belongs to the first in line at once, asleep or not | is there for whoever takes it; the first in line is woken to try |
 /// | choose it for | bounded waiting | throughput |
 ///
+/// To ask for 0 permits is a request like any other: it waits for its turn, and while there is a debt.
+///
 /// A semaphore is no lock: any thread may give back, and nothing is guarded by it. See
 /// [`SemaphoreLock`](super::SemaphoreLock) for the one way to make a lock of it.
 #[derive(Debug)]
@@ -71,6 +74,10 @@ pub struct Semaphore {
     max: usize,
     line: Mutex<Line>,
 }
+
+// No value is ever left half changed: a panic cannot happen between two steps.
+impl RefUnwindSafe for Semaphore {}
+impl UnwindSafe for Semaphore {}
 
 impl Semaphore {
     /// The most permits that any semaphore can have.
@@ -102,37 +109,32 @@ impl Semaphore {
         /// # Panics
         /// As [`new`](Self::new).
         pub const fn with(permits: usize, discipline: Discipline) -> Self {
+            Self::bounded(permits, Self::MAX_PERMITS, discipline)
+        }
+    }
+
+    const_fn! {
+        /// A semaphore of `permits` permits, all free, of which there can never be more than `max` in all:
+        /// [`add_permits`](Self::add_permits) of one more is an error.
+        ///
+        /// # Panics
+        /// When `permits` exceeds `max`, or `max` [`MAX_PERMITS`](Self::MAX_PERMITS).
+        pub const fn bounded(permits: usize, max: usize, discipline: Discipline) -> Self {
+            assert!(permits <= max, "a semaphore of more permits than its bound");
             assert!(
-                permits <= Self::MAX_PERMITS,
-                "more permits than Semaphore::MAX_PERMITS"
+                max <= Self::MAX_PERMITS,
+                "a bound of more permits than Semaphore::MAX_PERMITS"
             );
             Self {
                 word: CachePadded::new(Word::new(permits)),
                 guess: Seen::of(permits),
                 discipline,
-                max: Self::MAX_PERMITS,
+                max,
                 line: Mutex::new(Line {
                     waiters: VecDeque::new(),
                     permits,
                 }),
             }
-        }
-    }
-
-    const_fn! {
-        /// The same semaphore, but that there can never be more than `max` permits in all:
-        /// [`add_permits`](Self::add_permits) of one more is an error. To be called where it is made.
-        ///
-        /// # Panics
-        /// When it has more than `max` already.
-        #[must_use]
-        pub const fn bounded(mut self, max: usize) -> Self {
-            assert!(
-                self.guess.covers(0) && !self.guess.minus(max).covers(1),
-                "the semaphore has more permits than its bound"
-            );
-            self.max = max;
-            self
         }
     }
 

@@ -126,7 +126,10 @@ impl<T: Clone + Send + Sync> TimedLock for Snapshot<T> {
         patience: Duration,
         section: impl FnOnce(&mut T) -> R + Send,
     ) -> Result<R, Expired> {
-        let turn = self.turn.try_lock_for(patience).ok_or(Expired::after(patience))?;
+        let turn = self
+            .turn
+            .try_lock_for(patience)
+            .ok_or(Expired::after(patience))?;
         Ok(self.change(turn, section))
     }
 }

@@ -95,16 +95,14 @@ impl<L: Lock> Lock for Timed<L> {
     #[track_caller]
     fn shared<R: Send>(&self, section: impl FnOnce(&L::Value) -> R + Send) -> R {
         let mut visit = self.watch.arrive(Access::Shared, Location::caller());
-        self.lock
-            .shared(|value| visit.inside(|| section(value)))
+        self.lock.shared(|value| visit.inside(|| section(value)))
     }
 
     #[inline]
     #[track_caller]
     fn exclusive<R: Send>(&self, section: impl FnOnce(&mut L::Value) -> R + Send) -> R {
         let mut visit = self.watch.arrive(Access::Exclusive, Location::caller());
-        self.lock
-            .exclusive(|value| visit.inside(|| section(value)))
+        self.lock.exclusive(|value| visit.inside(|| section(value)))
     }
 
     /// From any thread. Each number is exact; together they are not one moment.

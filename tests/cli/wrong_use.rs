@@ -3,6 +3,7 @@
 
 use crate::child::{Program, Serving, guardhouse, serve};
 use guardhouse::strategy::ModelKind;
+use guardhouse::sync::Semaphore;
 
 /// `serve` with `args` is refused, and says all of `words`.
 fn refused(args: &str, words: &[&str]) {
@@ -77,6 +78,18 @@ fn permits_need_a_semaphore() {
         "chat --permits 4 --sync mutex",
         &["--permits 4", "--sync semaphore", "mutex"],
     );
+}
+
+#[test]
+fn more_permits_than_a_semaphore_counts_are_refused_with_their_number() {
+    let most = Semaphore::MAX_PERMITS;
+    for permits in [most + 1, isize::MAX.unsigned_abs(), usize::MAX] {
+        refused(
+            &format!("echo --sync semaphore --permits {permits}"),
+            &[&format!("--permits {permits} is more than {most}")],
+        );
+    }
+    Serving::start(&format!("echo --sync semaphore --permits {most}")).drained();
 }
 
 #[test]

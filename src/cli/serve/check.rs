@@ -77,7 +77,7 @@ pub(super) fn check(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
         }
         if permits.get() > Semaphore::MAX_PERMITS {
             return wrong(format!(
-                "--permits {permits} is more than {}",
+                "--permits {permits} is more than {}, the most that a semaphore can have",
                 Semaphore::MAX_PERMITS
             ));
         }

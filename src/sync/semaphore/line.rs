@@ -96,7 +96,7 @@ impl Semaphore {
     fn wait_for_a_chance(&self, n: usize, deadline: Option<Instant>) -> Result<(), AcquireError> {
         let mut was_called = false;
         loop {
-            if self.try_for_a_while(n) {
+            if self.try_for_a_while(n, deadline) {
                 if was_called {
                     self.call();
                 }
@@ -116,26 +116,32 @@ impl Semaphore {
             match waiter.wait(Patience::NONE, deadline) {
                 Signal::Called => was_called = true,
                 Signal::Closed => return Err(AcquireError::Closed),
-                Signal::Waiting | Signal::Asleep => {
-                    return match self.give_up(&waiter) {
-                        Signal::Closed => Err(AcquireError::Closed),
-                        Signal::Called => {
-                            // Called at the last moment: one try, and on to the next in either case.
-                            let taken = self.take(n);
-                            self.call();
-                            taken.then_some(()).ok_or(AcquireError::TimedOut)
-                        }
-                        Signal::Waiting | Signal::Asleep => Err(AcquireError::TimedOut),
-                    };
-                }
+                Signal::Waiting | Signal::Asleep => return self.try_and_give_up(&waiter),
             }
         }
     }
 
+    /// The last try of one whose time is over. Others were called, perhaps, and have not tried yet; or this one was, at
+    /// the last moment. In either case somebody has to look into the line after it.
+    fn try_and_give_up(&self, waiter: &Arc<Waiter>) -> Result<(), AcquireError> {
+        let taken = self.take(waiter.n);
+        let signal = self.give_up(waiter);
+        if signal == Signal::Called {
+            self.call();
+        }
+        if taken {
+            Ok(())
+        } else if self.is_closed() {
+            Err(AcquireError::Closed)
+        } else {
+            Err(AcquireError::TimedOut)
+        }
+    }
+
     /// Only barging: whoever is in line does not matter.
-    fn try_for_a_while(&self, n: usize) -> bool {
+    fn try_for_a_while(&self, n: usize, deadline: Option<Instant>) -> bool {
         let mut taken = false;
-        Patience::TO_TAKE.spend(|| {
+        Patience::TO_TAKE.spend(deadline, || {
             let seen = self.word.look();
             taken = !seen.has(CLOSED) && seen.covers(n) && {
                 self.word.step(seen, seen.minus(n)).is_ok()

@@ -1,6 +1,7 @@
 //! How long to look again before sleeping.
 
 use crate::primitives::{looks, spin_loop, yield_now};
+use std::time::Instant;
 
 /// A number of looks: first with a pause of 2, 4, 8 ... processor hints between them, then with other threads let
 /// run between them.
@@ -29,8 +30,15 @@ impl Patience {
     }
 
     /// Looks until it sees what it waits for; `false` when the patience is spent.
-    pub(super) fn spend(self, mut seen: impl FnMut() -> bool) -> bool {
-        for look in 0..self.pausing + self.yielding {
+    ///
+    /// Who lets others run may be away for as long as those like, so one look is all that a deadline allows
+    /// beyond the pauses.
+    pub(super) fn spend(self, deadline: Option<Instant>, mut seen: impl FnMut() -> bool) -> bool {
+        let yielding = match deadline {
+            None => self.yielding,
+            Some(_) => self.yielding.min(1),
+        };
+        for look in 0..self.pausing + yielding {
             if seen() {
                 return true;
             }
@@ -38,7 +46,7 @@ impl Patience {
                 for _ in 0..2 << look {
                     spin_loop();
                 }
-            } else {
+            } else if deadline.is_none() {
                 yield_now();
             }
         }

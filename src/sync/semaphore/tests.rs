@@ -39,7 +39,7 @@ fn permits_come_back_when_their_holder_is_dropped() {
 
 #[test]
 fn a_static_semaphore_needs_no_making() {
-    static DOOR: Semaphore = Semaphore::new(1).bounded(1);
+    static DOOR: Semaphore = Semaphore::bounded(1, 1, Discipline::Fair);
     static GATE: Semaphore = Semaphore::barging(2);
     assert_eq!(DOOR.discipline(), Discipline::Fair);
     assert_eq!(GATE.discipline(), Discipline::Barging);
@@ -51,13 +51,44 @@ fn a_static_semaphore_needs_no_making() {
 #[test]
 #[should_panic(expected = "4 permits asked of a semaphore that can never have more than 3")]
 fn asking_for_more_than_there_can_be_panics_instead_of_waiting_for_ever() {
-    let _ = Semaphore::new(3).bounded(3).acquire(4);
+    let _ = Semaphore::bounded(3, 3, Discipline::Fair).acquire(4);
 }
 
 #[test]
-#[should_panic(expected = "more permits than its bound")]
+#[should_panic(expected = "a semaphore of more permits than its bound")]
 fn a_bound_below_the_permits_is_refused() {
-    let _ = Semaphore::new(3).bounded(2);
+    let _ = Semaphore::bounded(3, 2, Discipline::Fair);
+}
+
+#[test]
+#[should_panic(expected = "a bound of more permits than Semaphore::MAX_PERMITS")]
+fn a_bound_that_no_word_can_hold_is_refused() {
+    let _ = Semaphore::bounded(0, Semaphore::MAX_PERMITS + 1, Discipline::Fair);
+}
+
+#[test]
+fn nothing_is_a_request_too_and_waits_while_permits_are_owed() {
+    for discipline in BOTH {
+        let semaphore = Semaphore::with(1, discipline);
+        let held = semaphore.acquire(1).unwrap();
+        assert_eq!(semaphore.acquire(0).unwrap().count(), 0);
+        semaphore.reduce(1).unwrap();
+        assert!(semaphore.try_acquire(0).is_err());
+        assert!(semaphore.acquire_timeout(0, SHORT).is_err());
+        drop(held);
+        assert!(semaphore.try_acquire(0).is_ok());
+    }
+}
+
+#[test]
+fn a_semaphore_is_as_good_after_a_panic_as_before() {
+    let semaphore = Semaphore::new(1);
+    let unwound = std::panic::catch_unwind(|| {
+        let _held = semaphore.acquire(1);
+        std::panic::resume_unwind(Box::new("inside"));
+    });
+    assert!(unwound.is_err());
+    assert_eq!(semaphore.available(), 1);
 }
 
 #[test]
@@ -77,7 +108,7 @@ fn the_largest_numbers_do_not_overflow() {
 
 #[test]
 fn a_release_that_nobody_acquired_is_an_error_beyond_the_bound() {
-    let semaphore = Semaphore::new(2).bounded(3);
+    let semaphore = Semaphore::bounded(2, 3, Discipline::Fair);
     let held = semaphore.acquire(1).unwrap();
     assert_eq!(semaphore.add_permits(1), Ok(1), "so many were free before");
     let refused = TooMany {
@@ -97,7 +128,7 @@ fn a_release_that_nobody_acquired_is_an_error_beyond_the_bound() {
 
 #[test]
 fn forgotten_permits_are_no_more_and_make_room_for_new_ones() {
-    let semaphore = Semaphore::new(2).bounded(2);
+    let semaphore = Semaphore::bounded(2, 2, Discipline::Fair);
     semaphore.acquire(1).unwrap().forget();
     assert_eq!((semaphore.available(), semaphore.permits()), (1, 1));
     assert_eq!(semaphore.add_permits(1), Ok(1));

@@ -64,7 +64,7 @@ impl Waiter {
     /// Waits to be told something, or for the deadline: then the signal is still [`Signal::Asleep`]. Only for
     /// the waiter's own thread.
     pub(super) fn wait(&self, patience: Patience, deadline: Option<Instant>) -> Signal {
-        if patience.spend(|| self.signal() != Signal::Waiting) {
+        if patience.spend(deadline, || self.signal() != Signal::Waiting) {
             return self.signal();
         }
         let asleep = self.signal.compare_exchange(

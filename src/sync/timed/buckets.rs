@@ -87,6 +87,12 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: if cfg!(miri) { 8 } else { 256 },
+            // An interpreter has no files to write failures to.
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
         #[test]
         fn an_upper_end_is_never_too_small_and_at_most_an_eighth_too_large(
             value: u64,
