@@ -74,12 +74,10 @@ impl Semaphore {
 
     /// Who is called has its permits already: whoever called took them for it.
     fn wait_in_line(&self, n: usize, deadline: Option<Instant>) -> Result<(), AcquireError> {
-        let mut line = self.line.lock();
-        let waiter = match self.take_or_queue(&mut line, n, false)? {
+        let waiter = match self.take_or_queue(n, false)? {
             Door::Taken => return Ok(()),
             Door::Queued(waiter) => waiter,
         };
-        drop(line);
         match waiter.wait(Patience::IN_LINE, deadline) {
             Signal::Called => Ok(()),
             Signal::Closed => Err(AcquireError::Closed),
@@ -95,30 +93,21 @@ impl Semaphore {
     /// they do again.
     fn wait_for_a_chance(&self, n: usize, deadline: Option<Instant>) -> Result<(), AcquireError> {
         let mut was_called = false;
-        loop {
-            if self.try_for_a_while(n, deadline) {
-                if was_called {
-                    self.call();
-                }
-                return Ok(());
-            }
-            let mut line = self.line.lock();
-            let waiter = match self.take_or_queue(&mut line, n, was_called)? {
-                Door::Taken => {
-                    if was_called {
-                        self.call_from(line);
-                    }
-                    return Ok(());
-                }
+        while !self.try_for_a_while(n, deadline) {
+            let waiter = match self.take_or_queue(n, was_called)? {
+                Door::Taken => break,
                 Door::Queued(waiter) => waiter,
             };
-            drop(line);
             match waiter.wait(Patience::NONE, deadline) {
                 Signal::Called => was_called = true,
                 Signal::Closed => return Err(AcquireError::Closed),
                 Signal::Waiting | Signal::Asleep => return self.try_and_give_up(&waiter),
             }
         }
+        if was_called {
+            self.call();
+        }
+        Ok(())
     }
 
     /// The last try of one whose time is over. Others were called, perhaps, and have not tried yet; or this one was, at
@@ -153,12 +142,8 @@ impl Semaphore {
 
     /// Takes `n` permits if they may be taken; gets in line otherwise, in the same step of the word, so that no
     /// release can go between.
-    fn take_or_queue(
-        &self,
-        line: &mut Line,
-        n: usize,
-        in_front: bool,
-    ) -> Result<Door, AcquireError> {
+    fn take_or_queue(&self, n: usize, in_front: bool) -> Result<Door, AcquireError> {
+        let mut line = self.line.lock();
         let may_take = self.discipline == Discipline::Barging || line.waiters.is_empty();
         let mut seen = self.word.look();
         loop {
