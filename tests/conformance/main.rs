@@ -2,8 +2,7 @@
 //! same server. After each scenario, no thread and no descriptor of the server is left.
 //!
 //! A test is called `MODEL::STRATEGY::CLAIM`. A new model is one line in [`suite!`] below, and a new scenario one
-//! line in [`scenarios!`]. The strategy `none` is for models of one thread, and those say so there. In how long a
-//! client may be silent no lock has a part: those scenarios wait for time to pass, and run once for each model.
+//! line in [`scenarios!`]. The strategy `none` is for models of one thread, and those say so there.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -49,6 +48,8 @@ macro_rules! scenarios {
             a_panic_at_the_end_of_input_costs_its_client_only
             a_panic_in_a_drop_costs_its_client_only;
         limits:
+            closes_the_silent_and_keeps_the_talkative
+            closes_a_client_that_takes_nothing_of_its_answer
             refuses_one_client_too_many_and_takes_the_next_after_one_left;
         drain:
             closes_idle_clients_at_once
@@ -77,13 +78,6 @@ macro_rules! suite {
             mod snapshot { scenarios! { super::ModelKind::$model, super::LockKind::Snapshot } }
             mod sharded { scenarios! { super::ModelKind::$model, super::LockKind::Sharded } }
             mod actor { scenarios! { super::ModelKind::$model, super::LockKind::Actor } }
-            mod under_any_lock {
-                scenarios! { super::ModelKind::$model, super::LockKind::Mutex;
-                    limits:
-                        closes_the_silent_and_keeps_the_talkative
-                        closes_a_client_that_takes_nothing_of_its_answer;
-                }
-            }
             $(mod $none { scenarios! { super::ModelKind::$model, super::LockKind::None } })?
         })+
         const MODELS: &[ModelKind] = &[$(ModelKind::$model),+];
