@@ -3,7 +3,7 @@
 //! One measured element is a section: asking, being let in, working inside for so long, leaving, working outside for so
 //! long.
 //!
-//! - **Uncontended**: one thread, and nothing inside but a number that it raises.
+//! - **Uncontended**: one thread, and nothing inside.
 //! - **One at a time**: 2, 4 and 8 threads over the work inside and outside. Sections per second, how evenly the threads
 //!   got them (Jain's index over their counts), and the longest that one of them waited.
 //! - **Two permits**: sections that take one of two, or every fourth time both; only for what counts permits.
@@ -118,6 +118,35 @@ impl<G: Gate> Stage for Single<G> {
     }
 }
 
+/// A gate that lets in one, with nobody else there and nothing inside: what remains is getting in and out.
+struct Alone<G> {
+    gate: CachePadded<G>,
+}
+
+impl<G: Gate> Subject for Alone<G> {
+    #[inline]
+    fn section(&self, _: u64, entered: impl FnOnce() + Send) {
+        self.gate.enter(1, entered);
+    }
+
+    fn settle(&self, _: &[u64]) {
+        let mut entered = false;
+        // Would wait for ever if any section had kept its permit.
+        self.gate.enter(1, || entered = true);
+        assert!(entered, "a section did not run");
+    }
+}
+
+impl<G: Gate> Stage for Alone<G> {
+    type Cell = Cell;
+
+    fn set(_: Cell, _: Pace) -> Self {
+        Self {
+            gate: CachePadded::new(G::new(1)),
+        }
+    }
+}
+
 /// A gate of two permits, and how many are being held.
 struct Pair<G> {
     gate: CachePadded<G>,
@@ -161,6 +190,10 @@ impl<G: Gate> Stage for Pair<G> {
     }
 }
 
+const fn alone<G: Gate>() -> Rival<Cell> {
+    Rival::new::<Alone<G>>(G::NAME)
+}
+
 const fn single<G: Gate>() -> Rival<Cell> {
     Rival::new::<Single<G>>(G::NAME)
 }
@@ -172,19 +205,26 @@ const fn pair<G: Gate>() -> Rival<Cell> {
 type ParkingLot = parking_lot::Mutex<()>;
 type Tokio = tokio::sync::Semaphore;
 
-/// A new one is a line here.
-const SINGLES: [Rival<Cell>; 10] = [
-    single::<Fair>(),
-    single::<Barging>(),
-    single::<ParkingLot>(),
-    single::<std::sync::Mutex<()>>(),
-    single::<Posix>(),
-    single::<Tokio>(),
-    single::<TokioTryFirst>(),
-    single::<async_lock::Semaphore>(),
-    single::<ParkingLotCondvar>(),
-    single::<StdCondvar>(),
-];
+macro_rules! rivals {
+    ($($gate:ty),+ $(,)?) => {
+        const ALONE: &[Rival<Cell>] = &[$(alone::<$gate>()),+];
+        const SINGLES: &[Rival<Cell>] = &[$(single::<$gate>()),+];
+    };
+}
+
+// A new one is a line here.
+rivals! {
+    Fair,
+    Barging,
+    ParkingLot,
+    std::sync::Mutex<()>,
+    Posix,
+    Tokio,
+    TokioTryFirst,
+    async_lock::Semaphore,
+    ParkingLotCondvar,
+    StdCondvar,
+}
 
 /// Those with permits. The first ones take several in one step.
 const PAIRS: [Rival<Cell>; 8] = [
@@ -212,7 +252,7 @@ fn main() {
             ("/tokio", Tokio::NAME),
         ],
     };
-    ring.solo("semaphore", UNCONTENDED, &SINGLES);
+    ring.solo("semaphore", UNCONTENDED, ALONE);
     let one_at_a_time: Vec<Cell> = WORK
         .iter()
         .flat_map(|&(inside, outside)| {
@@ -224,8 +264,8 @@ fn main() {
             })
         })
         .collect();
-    let plan = Plan::new(7, Duration::from_millis(30));
-    ring.race("one at a time", plan, &one_at_a_time, &SINGLES);
+    let plan = Plan::new(11, Duration::from_millis(20));
+    ring.race("one at a time", plan, &one_at_a_time, SINGLES);
 
     ring.against = &[("/sem_t", Posix::NAME), ("/tokio", Tokio::NAME)];
     let two_permits = Cell {

@@ -62,11 +62,13 @@ impl Shares {
 /// How long one thread takes that nobody disturbs. Never inlined: every subject gets the same loop.
 #[inline(never)]
 pub(crate) fn alone<S: Subject>(subject: &S, sections: u64) -> Duration {
+    let mut entered = 0;
     let began = Instant::now();
     for turn in 0..sections {
-        subject.section(turn, || ());
+        subject.section(turn, || entered += 1);
     }
     let elapsed = began.elapsed();
+    assert_eq!(entered, sections, "a section did not run");
     subject.settle(&[sections]);
     elapsed
 }

@@ -17,7 +17,7 @@ pub(super) struct Patience {
 impl Patience {
     /// For who tries to take. Without pauses: each look takes the cache line away from the holder, so the fewer
     /// the better, and letting others run is the longest pause.
-    pub(super) const TO_TAKE: Self = Self::of(0, 10);
+    pub(super) const TO_TAKE: Self = Self::of(0, 20);
     /// For who stands in line and is handed its permits: it looks at a line of its own, which bothers nobody, and its
     /// turn comes within a few turns of the scheduler.
     pub(super) const IN_LINE: Self = Self::of(5, 20);
