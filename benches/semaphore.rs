@@ -264,7 +264,7 @@ fn main() {
             })
         })
         .collect();
-    let plan = Plan::new(11, Duration::from_millis(20));
+    let plan = Plan::new(9, Duration::from_millis(16));
     ring.race("one at a time", plan, &one_at_a_time, SINGLES);
 
     ring.against = &[("/sem_t", Posix::NAME), ("/tokio", Tokio::NAME)];

@@ -57,6 +57,15 @@ impl Guarded {
     }
 }
 
+/// Another thread at it.
+fn beside(
+    guarded: &Arc<Guarded>,
+    act: impl FnOnce(&Guarded) + Send + 'static,
+) -> thread::JoinHandle<()> {
+    let guarded = Arc::clone(guarded);
+    thread::spawn(move || act(&guarded))
+}
+
 /// So many threads each take `n` permits of `permits` and look or change.
 fn sections(discipline: Discipline, permits: usize, wanted: &'static [usize]) {
     check(move || {
@@ -127,16 +136,13 @@ under_both! {
         check(move || {
             let guarded = Guarded::new(1, discipline);
             let held = guarded.semaphore.acquire(1).unwrap();
-            let other = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || match guarded.semaphore.acquire_timeout(1, SOME_TIME) {
+            let other = beside(&guarded, move |guarded| match guarded.semaphore.acquire_timeout(1, SOME_TIME) {
                     Ok(permit) => {
                         guarded.change();
                         drop(permit);
                     }
                     Err(error) => assert_eq!(error, AcquireError::TimedOut),
-                })
-            };
+                });
             guarded.change();
             drop(held);
             other.join().unwrap();
@@ -148,16 +154,10 @@ under_both! {
         check(move || {
             let guarded = Guarded::new(2, discipline);
             let held = guarded.semaphore.acquire(1).unwrap();
-            let impatient = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || {
+            let impatient = beside(&guarded, move |guarded| {
                     assert!(guarded.semaphore.acquire_timeout(2, SOME_TIME).is_err());
-                })
-            };
-            let modest = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || drop(guarded.semaphore.acquire(1).unwrap()))
-            };
+                });
+            let modest = beside(&guarded, move |guarded| drop(guarded.semaphore.acquire(1).unwrap()));
             // One permit is free all the time, and nobody gives the other one back.
             modest.join().unwrap();
             impatient.join().unwrap();
@@ -170,18 +170,12 @@ under_both! {
         check(move || {
             let guarded = Guarded::new(1, discipline);
             let held = guarded.semaphore.acquire(1).unwrap();
-            let impatient = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || drop(guarded.semaphore.acquire_timeout(1, SOME_TIME)))
-            };
-            let patient = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || {
+            let impatient = beside(&guarded, move |guarded| drop(guarded.semaphore.acquire_timeout(1, SOME_TIME)));
+            let patient = beside(&guarded, move |guarded| {
                     let permit = guarded.semaphore.acquire(1).unwrap();
                     guarded.change();
                     drop(permit);
-                })
-            };
+                });
             guarded.change();
             drop(held);
             patient.join().unwrap();
@@ -194,10 +188,7 @@ under_both! {
         check(move || {
             let guarded = Guarded::new(1, discipline);
             let held = guarded.semaphore.acquire(1).unwrap();
-            let other = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || assert_eq!(guarded.semaphore.acquire(1).err(), Some(Closed)))
-            };
+            let other = beside(&guarded, move |guarded| assert_eq!(guarded.semaphore.acquire(1).err(), Some(Closed)));
             guarded.semaphore.close();
             // Only now: nothing but the closing can end the wait.
             other.join().unwrap();
@@ -211,10 +202,7 @@ under_both! {
     fn who_comes_after_the_closing_does_not_get_in(discipline) {
         check(move || {
             let guarded = Guarded::new(1, discipline);
-            let other = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || guarded.semaphore.close())
-            };
+            let other = beside(&guarded, move |guarded| guarded.semaphore.close());
             // Nobody ever waits here, so the only way in or out is past the mark.
             if guarded.semaphore.acquire(1).is_err() {
                 assert!(guarded.semaphore.is_closed());
@@ -258,12 +246,9 @@ under_both! {
             let guarded = Guarded::new(2, discipline);
             let forgotten = guarded.semaphore.acquire(1).unwrap();
             let held = guarded.semaphore.acquire(1).unwrap();
-            let other = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || {
+            let other = beside(&guarded, move |guarded| {
                     guarded.semaphore.reduce(1).unwrap();
-                })
-            };
+                });
             forgotten.forget();
             other.join().unwrap();
             drop(held);
@@ -277,14 +262,8 @@ under_both! {
         check(move || {
             let guarded = Guarded::new(1, discipline);
             let held = guarded.semaphore.acquire(1).unwrap();
-            let waits = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || drop(guarded.semaphore.acquire(1)))
-            };
-            let closes = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || guarded.semaphore.close())
-            };
+            let waits = beside(&guarded, move |guarded| drop(guarded.semaphore.acquire(1)));
+            let closes = beside(&guarded, move |guarded| guarded.semaphore.close());
             drop(held);
             waits.join().unwrap();
             closes.join().unwrap();
@@ -296,10 +275,7 @@ under_both! {
     fn permits_that_are_added_reach_who_waits(discipline) {
         check(move || {
             let guarded = Guarded::new(0, discipline);
-            let other = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || guarded.semaphore.acquire(2).unwrap().forget())
-            };
+            let other = beside(&guarded, move |guarded| guarded.semaphore.acquire(2).unwrap().forget());
             guarded.semaphore.add_permits(1).unwrap();
             guarded.semaphore.add_permits(1).unwrap();
             other.join().unwrap();
@@ -312,14 +288,11 @@ under_both! {
         check(move || {
             let guarded = Guarded::new(2, discipline);
             let held = guarded.semaphore.acquire(2).unwrap();
-            let other = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || {
+            let other = beside(&guarded, move |guarded| {
                     let permit = guarded.semaphore.acquire(1).unwrap();
                     guarded.change();
                     drop(permit);
-                })
-            };
+                });
             guarded.semaphore.reduce(1).unwrap();
             guarded.change();
             drop(held);
@@ -332,10 +305,7 @@ under_both! {
         check(move || {
             let guarded = Guarded::new(1, discipline);
             let held = guarded.semaphore.acquire(1).unwrap();
-            let other = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || drop(guarded.semaphore.acquire(1).unwrap()))
-            };
+            let other = beside(&guarded, move |guarded| drop(guarded.semaphore.acquire(1).unwrap()));
             drop(held);
             drop(guarded.semaphore.drain());
             other.join().unwrap();
@@ -347,14 +317,11 @@ under_both! {
         check(move || {
             let guarded = Guarded::new(1, discipline);
             let held = guarded.semaphore.acquire(1).unwrap();
-            let other = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || {
+            let other = beside(&guarded, move |guarded| {
                     let permit = guarded.semaphore.acquire(1).unwrap();
                     guarded.change();
                     drop(permit);
-                })
-            };
+                });
             other.thread().unpark();
             guarded.change();
             drop(held);
