@@ -130,41 +130,44 @@ fn tries_that_fail_are_no_sections() {
 /// A lock whose door does as the test says: a section that wants to enter says so, and waits until it is let in. One
 /// thread at a time is let in.
 struct Doorkept {
-    value: parking_lot::Mutex<()>,
-    knocks: Sender<Sender<()>>,
+    /// To the doorkeeper; and what is guarded, since it takes something.
+    knocks: parking_lot::Mutex<Knocks>,
 }
 
+/// Each knock comes with the way to let it in.
+type Knocks = Sender<Sender<()>>;
+
 impl Lock for Doorkept {
-    type Value = ();
+    type Value = Knocks;
     const NAME: &'static str = "doorkept";
 
-    fn new((): ()) -> Self {
-        unimplemented!("it needs a doorkeeper")
+    fn new(knocks: Knocks) -> Self {
+        let knocks = parking_lot::Mutex::new(knocks);
+        Self { knocks }
     }
 
-    fn shared<R: Send>(&self, section: impl FnOnce(&()) -> R + Send) -> R {
-        self.exclusive(|value| section(value))
+    fn shared<R: Send>(&self, section: impl FnOnce(&Knocks) -> R + Send) -> R {
+        self.exclusive(|knocks| section(knocks))
     }
 
-    fn exclusive<R: Send>(&self, section: impl FnOnce(&mut ()) -> R + Send) -> R {
+    fn exclusive<R: Send>(&self, section: impl FnOnce(&mut Knocks) -> R + Send) -> R {
         let (let_in, wait) = channel();
-        self.knocks.send(let_in).unwrap();
+        self.knocks.lock().send(let_in).unwrap();
         next(&wait);
-        section(&mut self.value.lock())
+        section(&mut self.knocks.lock())
     }
 }
 
 /// Threads come one after the other, and are let in one after the other in the order of `entering`.
 fn let_in(entering: &[usize]) -> LockStats {
     let (knocks, heard) = channel();
-    let value = parking_lot::Mutex::new(());
-    let lock = Timed::around(Doorkept { value, knocks });
+    let lock = Timed::<Doorkept>::new(knocks);
     thread::scope(|scope| {
         let lock = &lock;
         let mut visitors: Vec<_> = entering
             .iter()
             .map(|_| {
-                let thread = scope.spawn(move || lock.exclusive(|()| ()));
+                let thread = scope.spawn(move || lock.exclusive(|_| ()));
                 Some((thread, next(&heard)))
             })
             .collect();

@@ -4,6 +4,7 @@ use crossbeam_utils::CachePadded;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,9 +22,6 @@ pub(crate) trait Subject: Sync {
 
 /// So many sections are claimed at once, so that claiming is not what is measured.
 const BATCH: i64 = 32;
-
-/// How often the start of a window is looked for.
-const LOOK_AGAIN: Duration = Duration::from_micros(200);
 
 /// What one thread says of itself. On cache lines of its own: counting must not be what threads contend for.
 #[derive(Default)]
@@ -146,7 +144,7 @@ fn during<S: Subject>(
     let lanes = lanes(threads);
     let stop = CachePadded::new(AtomicBool::new(false));
     let start = Barrier::new(threads + 1);
-    let runner = |place: usize, lane: &Lane| {
+    let runner = |place: usize, lane: &Lane, was_inside: Sender<()>| {
         keep_to_a_core(place);
         start.wait();
         let mut turn = 0;
@@ -154,20 +152,31 @@ fn during<S: Subject>(
             section(turn, lane);
             turn += 1;
             lane.sections.store(turn, Relaxed);
+            if turn == 1 {
+                // Whoever measures may have stopped listening: this thread starved for too long.
+                let _ = was_inside.send(());
+            }
         }
     };
     let (sections, elapsed) = thread::scope(|scope| {
         let runner = &runner;
+        let (was_inside, first_sections) = channel();
         for (place, lane) in (0..).zip(&lanes) {
-            scope.spawn(move || runner(place, lane));
+            let was_inside = was_inside.clone();
+            scope.spawn(move || runner(place, lane, was_inside));
         }
         start.wait();
         let patience = Instant::now() + window;
-        while done(&lanes).contains(&0) && Instant::now() < patience {
-            thread::sleep(LOOK_AGAIN);
+        for _ in 0..threads {
+            let left = patience.saturating_duration_since(Instant::now());
+            if first_sections.recv_timeout(left).is_err() {
+                break;
+            }
         }
         let before = done(&lanes);
         let began = Instant::now();
+        // Not to wait for something: the window is this time, whatever it turns out to be. This thread must not take a core
+        // meanwhile, and the others look at no clock.
         thread::sleep(window);
         let after = done(&lanes);
         let elapsed = began.elapsed();
