@@ -24,7 +24,6 @@
 mod gates;
 mod harness;
 
-use criterion::Criterion;
 use crossbeam_utils::CachePadded;
 use gates::{Barging, Fair, Gate, ParkingLotCondvar, Posix, StdCondvar, TokioTryFirst};
 use harness::contest::{self, Ring, Rival, Stage};
@@ -240,9 +239,7 @@ const PAIRS: [Rival<Cell>; 8] = [
 const TAKE_SEVERAL: usize = 4;
 
 fn main() {
-    let mut criterion = Criterion::default().without_plots().configure_from_args();
-    let pace = Pace::calibrate();
-    println!("{pace}");
+    let (mut criterion, pace) = contest::open();
     let mut ring = Ring {
         criterion: &mut criterion,
         pace,

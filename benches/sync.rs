@@ -21,14 +21,12 @@
 mod harness;
 mod locked;
 
-use criterion::Criterion;
 use crossbeam_utils::CachePadded;
 use crossbeam_utils::sync::ShardedLock;
 use guardhouse::Clients;
 use guardhouse::sync::{Actor, Lock, SemaphoreLock, Snapshot, SpinMutex, TicketMutex};
-use harness::contest::{Ring, Rival};
+use harness::contest::{self, Ring, Rival};
 use harness::rounds::Plan;
-use harness::work::Pace;
 use locked::{Bare, Cell, Number, Registry, cell};
 use std::time::Duration;
 
@@ -73,9 +71,7 @@ const RWLOCKS: [Rival<Cell>; 2] = [
 ];
 
 fn main() {
-    let mut criterion = Criterion::default().without_plots().configure_from_args();
-    let pace = Pace::calibrate();
-    println!("{pace}");
+    let (mut criterion, pace) = contest::open();
     let mut ring = Ring {
         criterion: &mut criterion,
         pace,

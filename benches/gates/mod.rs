@@ -27,38 +27,35 @@ pub(crate) trait Gate: Send + Sync {
     fn enter(&self, n: usize, section: impl FnOnce());
 }
 
-/// Ours, first come first served.
-pub(crate) struct Fair(Semaphore);
+macro_rules! ours {
+    ($(#[$doc:meta])* $gate:ident, $name:literal, $new:path) => {
+        $(#[$doc])*
+        pub(crate) struct $gate(Semaphore);
 
-impl Gate for Fair {
-    const NAME: &'static str = "Semaphore, fair";
+        impl Gate for $gate {
+            const NAME: &'static str = $name;
 
-    fn new(permits: usize) -> Self {
-        Self(Semaphore::new(permits))
-    }
+            fn new(permits: usize) -> Self {
+                Self($new(permits))
+            }
 
-    #[inline]
-    fn enter(&self, n: usize, section: impl FnOnce()) {
-        let _permit = self.0.acquire(n).expect("never closed");
-        section();
-    }
+            #[inline]
+            fn enter(&self, n: usize, section: impl FnOnce()) {
+                let _permit = self.0.acquire(n).expect("never closed");
+                section();
+            }
+        }
+    };
 }
 
-/// Ours, whoever comes first.
-pub(crate) struct Barging(Semaphore);
+ours! {
+    /// Ours, first come first served.
+    Fair, "Semaphore, fair", Semaphore::new
+}
 
-impl Gate for Barging {
-    const NAME: &'static str = "Semaphore, barging";
-
-    fn new(permits: usize) -> Self {
-        Self(Semaphore::barging(permits))
-    }
-
-    #[inline]
-    fn enter(&self, n: usize, section: impl FnOnce()) {
-        let _permit = self.0.acquire(n).expect("never closed");
-        section();
-    }
+ours! {
+    /// Ours, whoever comes first.
+    Barging, "Semaphore, barging", Semaphore::barging
 }
 
 impl Gate for parking_lot::Mutex<()> {

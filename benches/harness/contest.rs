@@ -59,6 +59,14 @@ pub(crate) struct Ring<'a> {
     pub(crate) against: &'a [(&'static str, &'static str)],
 }
 
+/// What the command line says, and how fast work is done here; that is printed.
+pub(crate) fn open() -> (Criterion, Pace) {
+    let criterion = Criterion::default().without_plots().configure_from_args();
+    let pace = Pace::calibrate();
+    println!("{pace}");
+    (criterion, pace)
+}
+
 impl Ring<'_> {
     /// One thread, and nobody in its way: nanoseconds per section. The rounds are many and shorter than a time slice, so that most
     /// of them are interrupted by nobody.

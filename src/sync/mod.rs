@@ -58,6 +58,7 @@
 mod actor;
 mod lock_api_locks;
 mod one_thread;
+mod retry;
 pub mod semaphore;
 mod semaphore_lock;
 mod snapshot;
@@ -69,13 +70,12 @@ mod timed;
 
 pub use actor::Actor;
 pub use one_thread::OneThread;
+pub use semaphore::{Discipline, OwnedPermit, Permit, Semaphore};
+pub use semaphore_lock::SemaphoreLock;
 pub use snapshot::Snapshot;
 pub use spin::{RawSpin, SpinMutex};
 pub use stats::{Expired, Holder, LockStats, Spread};
 pub use ticket::{RawTicket, Ticket, TicketMutex};
-
-pub use semaphore::{Discipline, OwnedPermit, Permit, Semaphore};
-pub use semaphore_lock::SemaphoreLock;
 pub use timed::Timed;
 
 use std::time::Duration;

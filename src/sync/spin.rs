@@ -18,6 +18,7 @@
 //! should not spin, and why `parking_lot::Mutex` spins a little and then sleeps.
 #![allow(unsafe_code)]
 
+use super::retry;
 use crossbeam_utils::Backoff;
 use lock_api::{GuardSend, RawMutex, RawMutexTimed};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,15 +85,6 @@ unsafe impl RawMutexTimed for RawSpin {
     }
 
     fn try_lock_until(&self, deadline: Instant) -> Option<GuardSend> {
-        let backoff = Backoff::new();
-        loop {
-            if let Some(guard) = self.try_lock() {
-                return Some(guard);
-            }
-            if Instant::now() >= deadline {
-                return None;
-            }
-            backoff.snooze();
-        }
+        retry::until(deadline, || self.try_lock())
     }
 }

@@ -33,6 +33,7 @@
 //! waits, and every one who comes to wait overtakes it.
 #![allow(unsafe_code)]
 
+use super::retry;
 use crossbeam_utils::{Backoff, CachePadded};
 use lock_api::{RawMutex, RawMutexTimed};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -110,16 +111,7 @@ unsafe impl RawMutexTimed for RawTicket {
     }
 
     fn try_lock_until(&self, deadline: Instant) -> Option<Ticket> {
-        let backoff = Backoff::new();
-        loop {
-            if let Some(ticket) = self.try_lock() {
-                return Some(ticket);
-            }
-            if Instant::now() >= deadline {
-                return None;
-            }
-            backoff.snooze();
-        }
+        retry::until(deadline, || self.try_lock())
     }
 }
 

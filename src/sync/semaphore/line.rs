@@ -226,8 +226,9 @@ impl Semaphore {
         waiter.signal()
     }
 
-    /// Everyone in line is told, and nobody gets in line any more.
-    pub(super) fn close_line(&self) {
+    /// Lets nobody in any more: everyone who waits, and everyone who comes, gets [`Closed`](super::Closed). Permits that are held
+    /// stay valid, and can be given back. From any thread.
+    pub fn close(&self) {
         let mut line = self.line.lock();
         let mut seen = self.word.look();
         while let Err(now) = self

@@ -59,12 +59,6 @@ impl Semaphore {
         Ok(())
     }
 
-    /// Lets nobody in any more: everyone who waits, and everyone who comes, gets [`Closed`](super::Closed). Permits that are held
-    /// stay valid, and can be given back. From any thread.
-    pub fn close(&self) {
-        self.close_line();
-    }
-
     /// Whether it was closed.
     pub fn is_closed(&self) -> bool {
         self.word.look().has(CLOSED)
