@@ -59,6 +59,7 @@
 pub mod client;
 pub mod codec;
 mod connection;
+pub mod executor;
 pub mod lab;
 pub mod limits;
 pub mod load;

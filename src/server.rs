@@ -1,11 +1,11 @@
 //! [`Server`]: what a library user holds. Build it, start it, keep the [`Handle`].
 
 use crate::limits::Limits;
-use crate::model::{Context, Model, Thread};
+use crate::model::{Context, Model, Thread, Unsupported};
 use crate::net::Listener;
 use crate::service::Service;
 use crate::shutdown::Shutdown;
-use crate::stats::{Snapshot, Stats};
+use crate::stats::{DrainReport, Snapshot, Stats};
 use parking_lot::Mutex;
 use std::fmt;
 use std::io;
@@ -21,6 +21,14 @@ pub enum StartError {
     /// An option that cannot hold, by itself or with another.
     #[error("{0}")]
     Options(String),
+    /// What the model asks of the machine is not there.
+    #[error("--model {model} cannot run here: {reason}")]
+    Unsupported {
+        /// Its name.
+        model: &'static str,
+        /// What is missing.
+        reason: Unsupported,
+    },
     /// The address could not be listened on.
     #[error("cannot listen on {addr}: {reason}")]
     Listen {
@@ -124,8 +132,8 @@ impl Server {
     /// no thread or descriptor.
     pub fn start(self) -> Result<Handle, StartError> {
         self.check()?;
-        let listener = self.bind()?;
-        let local_addr = listener.local_addr()?;
+        let listeners = self.bind()?;
+        let local_addr = listeners[0].local_addr()?;
         let shutdown = Shutdown::new()?;
         let stats = Arc::new(Stats::default());
         let thread = {
@@ -140,7 +148,10 @@ impl Server {
                         shutdown: &shutdown,
                         stats: &stats,
                     };
-                    self.model.run(listener, context)
+                    let outcome = self.model.run(listeners, context);
+                    let DrainReport { idle, busy, forced } = stats.snapshot().drain;
+                    tracing::info!(idle, busy, forced, "drained");
+                    outcome
                 })?
         };
         Ok(Handle {
@@ -177,10 +188,19 @@ impl Server {
         if limits.drain > Limits::LONGEST {
             return wrong("drain is longer than 30 days");
         }
-        Ok(())
+        let model = self.model.name();
+        if self.service.needs_shared_memory() && !self.model.shares_memory() {
+            return Err(StartError::Options(format!(
+                "--model {model} serves each client in a process of its own, or nearly so, and processes share no \
+                 memory: a service whose clients meet, as in a chat, cannot run under it"
+            )));
+        }
+        self.model
+            .check()
+            .map_err(|reason| StartError::Unsupported { model, reason })
     }
 
-    fn bind(&self) -> Result<Listener, StartError> {
+    fn bind(&self) -> Result<Vec<Listener>, StartError> {
         let failed = |reason| StartError::Listen {
             addr: self.listen.clone(),
             reason,
@@ -197,8 +217,12 @@ impl Server {
                 _ => failed(error),
             })?;
         for addr in addrs {
-            match Listener::bind(addr, self.backlog) {
-                Ok(listener) => return Ok(listener),
+            let bound = match self.model.listeners() {
+                1 => Listener::bind(addr, self.backlog).map(|listener| vec![listener]),
+                several => Listener::bind_several(addr, self.backlog, several),
+            };
+            match bound {
+                Ok(listeners) => return Ok(listeners),
                 // A name may stand for several addresses; who looks for the server finds the other one there.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                     return Err(failed(error));

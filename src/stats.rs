@@ -1,8 +1,10 @@
 //! [`Stats`]: what happened, counted. Nothing that a server refuses, drops or cuts off goes uncounted.
 
 use crate::sync::LockStats;
+use parking_lot::Mutex;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use thiserror::Error;
 
 /// Why a client was not served. The text is what the client is told.
@@ -75,7 +77,8 @@ impl Closed {
 /// Counters of one server. From any thread.
 #[derive(Debug, Default)]
 pub struct Stats {
-    accepted: AtomicU64,
+    /// By each acceptor. Locked once per client.
+    accepted: Mutex<Vec<u64>>,
     aborted: AtomicU64,
     opened: AtomicU64,
     closed: [AtomicU64; Closed::ALL],
@@ -93,8 +96,13 @@ fn add(counter: &AtomicU64, n: u64) {
 }
 
 impl Stats {
-    pub(crate) fn accepted(&self) {
-        add(&self.accepted, 1);
+    /// So many acceptors stand at the door.
+    pub(crate) fn acceptors(&self, count: usize) {
+        self.accepted.lock().resize(count, 0);
+    }
+
+    pub(crate) fn accepted(&self, acceptor: usize) {
+        self.accepted.lock()[acceptor] += 1;
     }
 
     pub(crate) fn aborted(&self) {
@@ -122,14 +130,22 @@ impl Stats {
         self.closed[why as usize].fetch_add(1, Ordering::Release);
     }
 
-    pub(crate) fn drained(&self, report: DrainReport) {
-        for (counter, n) in self
-            .drain
-            .iter()
-            .zip([report.idle, report.busy, report.forced])
-        {
-            counter.store(n, Ordering::Relaxed);
-        }
+    /// A drain has begun for some of the clients: so many had nothing unanswered, so many are given time.
+    pub(crate) fn drain_began(&self, idle: u64, busy: u64, patience: Duration) {
+        add(&self.drain[0], idle);
+        add(&self.drain[1], busy);
+        tracing::info!(
+            idle,
+            busy,
+            ?patience,
+            "draining: idle clients are closed, busy ones may finish"
+        );
+    }
+
+    /// The time is over for so many.
+    pub(crate) fn drain_forced(&self, forced: u64) {
+        add(&self.drain[2], forced);
+        tracing::warn!(forced, "cutting off the clients that are left");
     }
 
     /// The counters now, without those of a lock. Each is exact; together they are not one moment.
@@ -138,8 +154,10 @@ impl Stats {
         let why = |why: Closed| self.closed[why as usize].load(Ordering::Acquire);
         let closed: u64 = self.closed.iter().map(|c| c.load(Ordering::Acquire)).sum();
         let opened = of(&self.opened);
+        let accepted_by = self.accepted.lock().clone();
         Snapshot {
-            accepted: of(&self.accepted),
+            accepted: accepted_by.iter().sum(),
+            accepted_by,
             aborted: of(&self.aborted),
             opened,
             open: opened.saturating_sub(closed),
@@ -183,6 +201,8 @@ pub struct DrainReport {
 pub struct Snapshot {
     /// Connections that accept returned.
     pub accepted: u64,
+    /// The same, by each of those who accept.
+    pub accepted_by: Vec<u64>,
     /// Connections that broke before accept returned them.
     pub aborted: u64,
     /// Clients whose service began.
@@ -232,31 +252,38 @@ impl Snapshot {
             + self.refused_unwatchable
             + self.refused_no_thread
     }
+
+    /// How evenly the clients fell to those who accept, as Jain's index: 1 when all accepted as many, 1/n when one of n
+    /// accepted all. `None` when only one accepts, or nobody came.
+    ///
+    /// R. Jain, D. Chiu, W. Hawe, *A Quantitative Measure of Fairness*, DEC-TR-301, 1984.
+    pub fn accept_fairness(&self) -> Option<f64> {
+        let shares = &self.accepted_by;
+        if shares.len() < 2 || self.accepted == 0 {
+            return None;
+        }
+        let squares: f64 = shares.iter().map(|&n| (n as f64).powi(2)).sum();
+        Some((self.accepted as f64).powi(2) / (shares.len() as f64 * squares))
+    }
 }
 
-impl DrainReport {
-    pub(crate) fn log_begin(&self, patience: std::time::Duration) {
-        tracing::info!(
-            idle = self.idle,
-            busy = self.busy,
-            ?patience,
-            "draining: idle clients are closed, busy ones may finish"
-        );
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(by: &[u64]) -> Snapshot {
+        Snapshot {
+            accepted: by.iter().sum(),
+            accepted_by: by.to_vec(),
+            ..Snapshot::default()
+        }
     }
 
-    pub(crate) fn log_force(&self) {
-        tracing::warn!(
-            forced = self.forced,
-            "cutting off the clients that are left"
-        );
-    }
-
-    pub(crate) fn log(&self) {
-        tracing::info!(
-            idle = self.idle,
-            busy = self.busy,
-            forced = self.forced,
-            "drained"
-        );
+    #[test]
+    fn accepting_is_fair_when_all_accept_as_many_and_least_when_one_accepts_all() {
+        assert_eq!(accepted(&[5, 5, 5, 5]).accept_fairness(), Some(1.0));
+        assert_eq!(accepted(&[20, 0, 0, 0]).accept_fairness(), Some(0.25));
+        assert_eq!(accepted(&[20]).accept_fairness(), None);
+        assert_eq!(accepted(&[0, 0]).accept_fairness(), None);
     }
 }

@@ -93,7 +93,7 @@ pub(crate) struct Serve {
     /// Permits of --sync semaphore: so many look at once [default: 8]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) permits: Option<NonZeroUsize>,
-    /// Workers of --model pool [default: 8]
+    /// Workers of --model pool, hybrid or leader-followers; processes of --model prefork [default: 8]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) workers: Option<NonZeroUsize>,
     /// Clients that may wait for a worker of --model pool [default: 128]
@@ -102,6 +102,15 @@ pub(crate) struct Serve {
     /// What --model pool does when its queue is full [default: wait]
     #[arg(long, value_name = "POLICY")]
     pub(crate) when_full: Option<FullPolicy>,
+    /// Who accepts for --model pool, or for the loops of --model epoll, kqueue or uring [default: acceptor]
+    #[arg(long, value_name = "WHO")]
+    pub(crate) accept: Option<AcceptBy>,
+    /// What hands work to the workers of --model pool or hybrid [default: channel]
+    #[arg(long, value_name = "EXECUTOR")]
+    pub(crate) executor: Option<ExecutorName>,
+    /// Loops of --model epoll, kqueue or uring, each a thread with clients of its own [default: 1]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) loops: Option<NonZeroUsize>,
     /// Stack of each thread of --model thread, like 64KiB [default: 2MiB]
     #[arg(long, value_name = "BYTES")]
     pub(crate) stack_size: Option<ByteSize>,
@@ -214,6 +223,30 @@ pub(crate) enum FullPolicy {
     Wait,
     /// Refuse with a sentence
     Reject,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AcceptBy {
+    /// One acceptor, which hands clients on
+    Acceptor,
+    /// The workers of a pool, one at a time behind a lock
+    #[value(alias = "workers")]
+    Mutex,
+    /// The workers of a pool, all at once
+    Free,
+    /// Each worker or loop on a listener of its own, between which the kernel deals (`SO_REUSEPORT`)
+    #[value(name = "reuseport")]
+    ReusePort,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExecutorName {
+    /// One queue that all workers take from
+    Channel,
+    /// A queue per worker; who has nothing to do steals from the others
+    Stealing,
+    /// A pool of rayon's threads
+    Rayon,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,7 +7,7 @@ use super::serve::{FD_SETSIZE, OWN_DESCRIPTORS, models_for, raise_descriptor_lim
 use super::{WrongUse, output};
 use anyhow::{Context, bail};
 use guardhouse::lab::{self, Machine, Plan, Report, Setup, Workload};
-use guardhouse::strategy::ModelKind;
+use guardhouse::strategy::{ModelKind, ModelOptions};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::Arc;
@@ -128,7 +128,7 @@ fn check(args: &Compare, descriptors: usize) -> Result<(), WrongUse> {
     }
     for &Named(model) in &args.models {
         for &Named(sync) in &args.syncs {
-            if !sync.goes_with(model) {
+            if !sync.goes_with(model, &ModelOptions::default()) {
                 return wrong(format!(
                     "--models {model} and --syncs {sync} make a cell, {model} x {sync}, that cannot be: --syncs {sync} \
                      goes with --models {} only, for several threads would enter the registry, and nothing would \

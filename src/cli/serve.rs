@@ -6,12 +6,13 @@ mod stats;
 pub(super) use check::{FD_SETSIZE, OWN_DESCRIPTORS, models_for};
 
 use super::WrongUse;
-use super::args::{FullPolicy, Serve, ServiceName, Switch, Verbosity};
+use super::args::{AcceptBy, ExecutorName, FullPolicy, Serve, ServiceName, Switch, Verbosity};
 use super::output::{self, Log};
 use anyhow::Context;
 use bytesize::ByteSize;
 use check::{DEFAULT_MAX_LINE, check};
-use guardhouse::model::WhenFull;
+use guardhouse::executor::Executor;
+use guardhouse::model::{Accept, Deal, WhenFull};
 use guardhouse::shutdown::Shutdown;
 use guardhouse::stats::Snapshot;
 use guardhouse::strategy::{LockOptions, ModelOptions, ServiceKind};
@@ -92,16 +93,6 @@ fn server(args: &Serve) -> anyhow::Result<Server> {
             max_line: bytes(max_line),
         },
     };
-    let default = ModelOptions::default();
-    let options = ModelOptions {
-        workers: args.workers.unwrap_or(default.workers),
-        queue: args.queue.unwrap_or(default.queue),
-        when_full: match args.when_full {
-            Some(FullPolicy::Reject) => WhenFull::Reject,
-            Some(FullPolicy::Wait) | None => WhenFull::Wait,
-        },
-        stack_size: args.stack_size.map(bytes),
-    };
     let default = LockOptions::default();
     let lock_options = LockOptions {
         permits: args.permits.unwrap_or(default.permits),
@@ -112,7 +103,7 @@ fn server(args: &Serve) -> anyhow::Result<Server> {
         format!("cannot start: the system has no thread to give to --sync {sync}")
     })?;
     Ok(Server::new(service)
-        .boxed_model(strategy::model(args.model.0, options))
+        .boxed_model(strategy::model(args.model.0, model_options(args)))
         .listen(&args.listen)
         .backlog(args.backlog)
         .limits(Limits {
@@ -122,6 +113,35 @@ fn server(args: &Serve) -> anyhow::Result<Server> {
             drain: args.drain.time,
             nodelay: args.nodelay == Switch::On,
         }))
+}
+
+fn model_options(args: &Serve) -> ModelOptions {
+    let default = ModelOptions::default();
+    ModelOptions {
+        workers: args.workers.unwrap_or(default.workers),
+        queue: args.queue.unwrap_or(default.queue),
+        when_full: match args.when_full {
+            Some(FullPolicy::Reject) => WhenFull::Reject,
+            Some(FullPolicy::Wait) | None => WhenFull::Wait,
+        },
+        accept: match args.accept {
+            None | Some(AcceptBy::Acceptor) => Accept::Acceptor,
+            Some(AcceptBy::Mutex) => Accept::Mutex,
+            Some(AcceptBy::Free) => Accept::Free,
+            Some(AcceptBy::ReusePort) => Accept::ReusePort,
+        },
+        executor: match args.executor {
+            None | Some(ExecutorName::Channel) => Executor::Channel,
+            Some(ExecutorName::Stealing) => Executor::Stealing,
+            Some(ExecutorName::Rayon) => Executor::Rayon,
+        },
+        stack_size: args.stack_size.map(bytes),
+        loops: args.loops.unwrap_or(default.loops),
+        deal: match args.accept {
+            Some(AcceptBy::ReusePort) => Deal::ReusePort,
+            _ => Deal::Acceptor,
+        },
+    }
 }
 
 fn bytes(size: ByteSize) -> usize {

@@ -19,6 +19,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A client that was admitted and is not served yet.
@@ -56,31 +57,62 @@ const TURN: usize = 64;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-pub(super) struct Acceptor<'a> {
-    listener: Listener,
+/// What all acceptors of a server share: how many more clients are let in, and their numbers.
+pub(super) struct Door<'a> {
     context: Context<'a>,
     admission: Option<Arc<Semaphore>>,
+    next: AtomicU64,
+}
+
+impl<'a> Door<'a> {
+    /// A door at which `acceptors` stand.
+    pub(super) fn new(context: Context<'a>, acceptors: usize) -> Arc<Self> {
+        context.stats.acceptors(acceptors);
+        Arc::new(Self {
+            context,
+            admission: context
+                .limits
+                .max_clients
+                .map(|n| Arc::new(Semaphore::new(n))),
+            next: AtomicU64::new(1),
+        })
+    }
+}
+
+/// Accepts on a listener, which may be one that others accept on, too. It is closed with its last acceptor.
+pub(super) struct Acceptor<'a> {
+    listener: Arc<Listener>,
+    context: Context<'a>,
+    door: Arc<Door<'a>>,
+    /// Which of the door's acceptors it is, from 0.
+    index: usize,
     reserve: Option<File>,
     /// The next pause, while descriptors are short.
     pause: Duration,
     /// The shortage was logged.
     short: bool,
-    next: u64,
 }
 
 impl<'a> Acceptor<'a> {
-    pub(super) fn new(listener: Listener, context: Context<'a>) -> io::Result<Self> {
+    /// The only acceptor of a server.
+    pub(super) fn alone(listener: Listener, context: Context<'a>) -> io::Result<Self> {
+        Self::new(Arc::new(listener), Door::new(context, 1), 0)
+    }
+
+    /// The acceptor `index` at `door`.
+    pub(super) fn new(
+        listener: Arc<Listener>,
+        door: Arc<Door<'a>>,
+        index: usize,
+    ) -> io::Result<Self> {
         Ok(Self {
             listener,
-            admission: context
-                .limits
-                .max_clients
-                .map(|n| Arc::new(Semaphore::new(n))),
-            context,
+            context: door.context,
+            door,
+            index,
             reserve: Some(open_reserve()?),
             pause: FIRST_PAUSE,
             short: false,
-            next: 1,
         })
     }
 
@@ -140,8 +172,8 @@ impl<'a> Acceptor<'a> {
     }
 
     fn admit(&mut self, stream: TcpStream, addr: SocketAddr, admit: &mut impl FnMut(Newcomer)) {
-        self.context.stats.accepted();
-        let permit = match &self.admission {
+        self.context.stats.accepted(self.index);
+        let permit = match &self.door.admission {
             None => None,
             Some(admission) => {
                 let permit = admission.try_acquire_owned(1).ok();
@@ -158,10 +190,8 @@ impl<'a> Acceptor<'a> {
         {
             tracing::debug!(%addr, %error, "TCP_NODELAY was not taken");
         }
-        let id = ClientId(self.next);
-        self.next += 1;
         admit(Newcomer {
-            id,
+            id: ClientId(self.door.next.fetch_add(1, Ordering::Relaxed)),
             addr,
             stream,
             permit,
@@ -179,7 +209,7 @@ impl<'a> Acceptor<'a> {
         let outcome = match &accepted {
             Ok((stream, addr)) => {
                 self.run_short(&error);
-                self.context.stats.accepted();
+                self.context.stats.accepted(self.index);
                 refuse(self.context, stream, *addr, &Refusal::Descriptors(error));
                 Reserve::Refused
             }

@@ -36,7 +36,7 @@ pub(super) fn run<'env>(
         context,
         warden: Warden::new()?,
     };
-    let acceptor = Acceptor::new(listener, context)?;
+    let acceptor = Acceptor::alone(listener, context)?;
     thread::scope(|scope| {
         let warden = Arc::clone(&house.warden);
         Builder::new()

@@ -1,6 +1,6 @@
 //! [`Iterative`]: one client at a time.
 
-use super::{Buffers, Context, Model, blocking};
+use super::{Buffers, Context, Model, blocking, only};
 use crate::net::Listener;
 use std::io;
 
@@ -15,8 +15,8 @@ impl Model for Iterative {
         "iterative"
     }
 
-    fn run(&self, listener: Listener, context: Context<'_>) -> io::Result<()> {
-        blocking::run(listener, context, |_, house, acceptor| {
+    fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
+        blocking::run(only(listeners), context, |_, house, acceptor| {
             let mut buffers = Buffers::new();
             acceptor.run(|newcomer| house.serve(house.seat(newcomer), &mut buffers))
         })

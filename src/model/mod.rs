@@ -12,17 +12,35 @@
 
 mod acceptor;
 mod blocking;
+mod doorway;
+mod epoll;
+mod hybrid;
 mod iterative;
+mod kqueue;
+mod leader_followers;
+mod poll;
 mod pool;
+mod prefork;
+mod process;
 mod reactor;
 mod select;
 mod thread;
+mod uring;
 mod warden;
 
+pub use doorway::{Accept, Deal};
+pub use epoll::Epoll;
+pub use hybrid::Hybrid;
 pub use iterative::Iterative;
+pub use kqueue::Kqueue;
+pub use leader_followers::LeaderFollowers;
+pub use poll::Poll;
 pub use pool::{Pool, WhenFull};
+pub use prefork::Prefork;
+pub use process::Process;
 pub use select::Select;
 pub use thread::Thread;
+pub use uring::Uring;
 
 use crate::limits::Limits;
 use crate::net::Listener;
@@ -31,6 +49,7 @@ use crate::shutdown::Shutdown;
 use crate::stats::Stats;
 use std::io;
 use std::time::Duration;
+use thiserror::Error;
 
 /// What a model gets to run with.
 #[derive(Clone, Copy)]
@@ -50,13 +69,50 @@ pub trait Model: Send + Sync {
     /// As `--model` calls it.
     fn name(&self) -> &'static str;
 
-    /// Serves until `context.shutdown` says to end and every client is gone. Every thread that it started
-    /// has ended when it returns. The listener is closed as soon as the acceptor sees the drain; clients that
-    /// nobody has accepted by then are reset.
+    /// Whether this machine has what it takes. Asked before anything is started.
     ///
     /// # Errors
-    /// When the model cannot start, or when the listener breaks. A client's error is never the server's.
-    fn run(&self, listener: Listener, context: Context<'_>) -> io::Result<()>;
+    /// What is missing here.
+    fn check(&self) -> Result<(), Unsupported> {
+        Ok(())
+    }
+
+    /// How many sockets it wants to listen on the server's one address. With several, the kernel deals the
+    /// clients out to them (`SO_REUSEPORT`).
+    fn listeners(&self) -> usize {
+        1
+    }
+
+    /// Whether all of its sessions live in one memory. Where they do not, a service that
+    /// [needs that](Service::needs_shared_memory) is refused.
+    fn shares_memory(&self) -> bool {
+        true
+    }
+
+    /// Serves until `context.shutdown` says to end and every client is gone. Every thread that it started
+    /// has ended when it returns. It gets as many listeners as it [wants](Self::listeners); they are closed as soon
+    /// as the acceptor sees the drain, and clients that nobody has accepted by then are reset.
+    ///
+    /// # Errors
+    /// When the model cannot start, or when a listener breaks. A client's error is never the server's.
+    ///
+    /// # Panics
+    /// When it is given another number of listeners than it wants.
+    fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()>;
+}
+
+/// Why a model cannot run here: a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct Unsupported(pub String);
+
+/// The one listener of a model that wants no more.
+fn only(listeners: Vec<Listener>) -> Listener {
+    let count = listeners.len();
+    let Ok([listener]) = <[Listener; 1]>::try_from(listeners) else {
+        panic!("one listener was asked for, and {count} were given");
+    };
+    listener
 }
 
 /// Read from a socket at one call. What a client sends while it is not read waits in the kernel.

@@ -1,7 +1,8 @@
 //! [`Pool`]: N workers behind a bounded queue.
 
 use super::warden::Place;
-use super::{Buffers, Context, Model, blocking};
+use super::{Accept, Buffers, Context, Model, blocking, only};
+use crate::executor::Executor;
 use crate::net::Listener;
 use crate::stats::Refusal;
 use crate::sync::Semaphore;
@@ -21,6 +22,8 @@ pub struct Pool {
     workers: NonZeroUsize,
     queue: usize,
     when_full: WhenFull,
+    accept: Accept,
+    executor: Executor,
 }
 
 /// What the acceptor does with a client for whom the queue has no room.
@@ -44,6 +47,8 @@ impl Pool {
             workers,
             queue: Self::DEFAULT_QUEUE,
             when_full: WhenFull::default(),
+            accept: Accept::default(),
+            executor: Executor::default(),
         }
     }
 
@@ -71,6 +76,20 @@ impl Pool {
         self.when_full = when_full;
         self
     }
+
+    /// Sets who accepts. Without an acceptor there is no queue: clients wait in the kernel's backlog.
+    #[must_use]
+    pub fn accept(mut self, accept: Accept) -> Self {
+        self.accept = accept;
+        self
+    }
+
+    /// Sets what hands clients to the workers.
+    #[must_use]
+    pub fn executor(mut self, executor: Executor) -> Self {
+        self.executor = executor;
+        self
+    }
 }
 
 impl Model for Pool {
@@ -78,8 +97,8 @@ impl Model for Pool {
         "pool"
     }
 
-    fn run(&self, listener: Listener, context: Context<'_>) -> io::Result<()> {
-        blocking::run(listener, context, |scope, house, acceptor| {
+    fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
+        blocking::run(only(listeners), context, |scope, house, acceptor| {
             // Room is counted by permits and not by the channel, whose count would leave out a worker that is
             // on its way back to it.
             let places = self.workers.get() + self.queue;

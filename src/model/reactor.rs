@@ -24,7 +24,7 @@ use crate::connection::Stage;
 use crate::mailbox::Mailbox;
 use crate::net::Listener;
 use crate::poller::{Event, Interest, Poller, Token};
-use crate::stats::{Closed, DrainReport, Refusal};
+use crate::stats::{Closed, Refusal};
 use slab::Slab;
 use std::io;
 use std::os::fd::AsFd;
@@ -68,13 +68,12 @@ struct Reactor<'a, P> {
     buffers: Buffers,
     drain_deadline: Option<Instant>,
     forced: bool,
-    report: DrainReport,
 }
 
 impl<'a, P: Poller> Reactor<'a, P> {
     fn new(listener: Listener, context: Context<'a>) -> io::Result<Self> {
         let mut poller = P::new()?;
-        let acceptor = Acceptor::new(listener, context)?;
+        let acceptor = Acceptor::alone(listener, context)?;
         let rings = Arc::new(Rings::new()?);
         poller.add(acceptor.as_fd(), LISTENER, Interest::READ)?;
         poller.add(rings.as_fd(), WAKER, Interest::READ)?;
@@ -90,7 +89,6 @@ impl<'a, P: Poller> Reactor<'a, P> {
             buffers: Buffers::new(),
             drain_deadline: None,
             forced: false,
-            report: DrainReport::default(),
         })
     }
 
@@ -128,7 +126,6 @@ impl<'a, P: Poller> Reactor<'a, P> {
             self.flush_rung();
             self.expire();
             if self.acceptor.is_none() && self.clients.is_empty() {
-                self.report.log();
                 return Ok(());
             }
         }
@@ -337,10 +334,8 @@ impl<'a, P: Poller> Reactor<'a, P> {
             .iter()
             .map(|(key, _)| key)
             .partition(|&key| self.clients[key].is_idle());
-        self.report.idle = idle.len() as u64;
-        self.report.busy = busy.len() as u64;
-        self.context.stats.drained(self.report);
-        self.report.log_begin(self.context.limits.drain);
+        let Context { stats, limits, .. } = self.context;
+        stats.drain_began(idle.len() as u64, busy.len() as u64, limits.drain);
         let now = Instant::now();
         for key in busy {
             let at = self.clients[key].call_last(now);
@@ -358,14 +353,14 @@ impl<'a, P: Poller> Reactor<'a, P> {
         self.forced = true;
         self.drain_deadline = None;
         let keys: Vec<usize> = self.clients.iter().map(|(key, _)| key).collect();
+        let mut cut_off = 0;
         for key in keys {
             if let Some(occupant) = self.clients.get_mut(key) {
-                self.report.forced += u64::from(!occupant.was_idle);
+                cut_off += u64::from(!occupant.was_idle);
                 occupant.connection.abandon(Closed::Forced);
                 self.settle(key);
             }
         }
-        self.context.stats.drained(self.report);
-        self.report.log_force();
+        self.context.stats.drain_forced(cut_off);
     }
 }

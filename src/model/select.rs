@@ -1,6 +1,6 @@
 //! [`Select`]: one thread, many clients, select(2).
 
-use super::{Context, Model, reactor};
+use super::{Context, Model, only, reactor};
 use crate::net::Listener;
 use crate::poller;
 use std::io;
@@ -17,7 +17,7 @@ impl Model for Select {
         "select"
     }
 
-    fn run(&self, listener: Listener, context: Context<'_>) -> io::Result<()> {
-        reactor::run::<poller::Select>(listener, context)
+    fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
+        reactor::run::<poller::Select>(only(listeners), context)
     }
 }

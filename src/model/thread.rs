@@ -1,6 +1,6 @@
 //! [`Thread`]: a thread per client.
 
-use super::{Buffers, Context, Model, blocking};
+use super::{Buffers, Context, Model, blocking, only};
 use crate::net::Listener;
 use crate::stats::Refusal;
 use std::io;
@@ -36,8 +36,8 @@ impl Model for Thread {
         "thread"
     }
 
-    fn run(&self, listener: Listener, context: Context<'_>) -> io::Result<()> {
-        blocking::run(listener, context, |scope, house, acceptor| {
+    fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
+        blocking::run(only(listeners), context, |scope, house, acceptor| {
             acceptor.run(|newcomer| {
                 let place = house.seat(newcomer);
                 let seat = Arc::clone(&place.seat);

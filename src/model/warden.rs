@@ -21,7 +21,6 @@ use crate::client::ClientId;
 use crate::mailbox::{Flushed, Mailbox, Outlet, Stay};
 use crate::net::socket::{self, Wait};
 use crate::poller::{Waker, timespec};
-use crate::stats::DrainReport;
 use crate::sync::OwnedPermit;
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -224,7 +223,6 @@ impl Warden {
         let mut watched: Vec<Stalled> = Vec::new();
         let mut phase = Phase::Serving;
         let mut deadline = None;
-        let mut report = DrainReport::default();
         let mut idle = HashSet::new();
         loop {
             let mut fds = vec![PollFd::new(&self.waker, PollFlags::IN)];
@@ -271,7 +269,7 @@ impl Warden {
             if phase == Phase::Serving && shutdown.is_draining() {
                 phase = Phase::Draining;
                 deadline = Some(Instant::now() + context.limits.drain);
-                idle = self.begin_drain(&mut report, context);
+                idle = self.begin_drain(context);
             }
             if phase == Phase::Draining {
                 self.wake_sleepers();
@@ -280,7 +278,7 @@ impl Warden {
             if phase == Phase::Draining && (shutdown.is_forced() || overdue) {
                 phase = Phase::Forced;
                 deadline = None;
-                self.force(&mut report, &idle, context);
+                self.force(&idle, context);
             }
 
             let mut table = self.table.lock();
@@ -289,21 +287,21 @@ impl Warden {
                 break;
             }
         }
-        report.log();
     }
 
     /// Says who was idle.
-    fn begin_drain(&self, report: &mut DrainReport, context: Context<'_>) -> HashSet<ClientId> {
+    fn begin_drain(&self, context: Context<'_>) -> HashSet<ClientId> {
         let seats = self.enter(Phase::Draining);
         let idle: HashSet<ClientId> = seats
             .iter()
             .filter(|seat| seat.drain())
             .map(|seat| seat.id)
             .collect();
-        report.idle = idle.len() as u64;
-        report.busy = (seats.len() - idle.len()) as u64;
-        context.stats.drained(*report);
-        report.log_begin(context.limits.drain);
+        let busy = seats.len() - idle.len();
+        let patience = context.limits.drain;
+        context
+            .stats
+            .drain_began(idle.len() as u64, busy as u64, patience);
         idle
     }
 
@@ -318,14 +316,14 @@ impl Warden {
     }
 
     /// Idle ones may be on their way out still; those are not counted again.
-    fn force(&self, report: &mut DrainReport, idle: &HashSet<ClientId>, context: Context<'_>) {
+    fn force(&self, idle: &HashSet<ClientId>, context: Context<'_>) {
         let seats = self.enter(Phase::Forced);
+        let mut forced = 0;
         for seat in &seats {
             socket::hang_up(&seat.stream);
-            report.forced += u64::from(!idle.contains(&seat.id));
+            forced += u64::from(!idle.contains(&seat.id));
         }
-        context.stats.drained(*report);
-        report.log_force();
+        context.stats.drain_forced(forced);
     }
 
     /// Newcomers from now on see the new phase; those before are in the answer.

@@ -20,8 +20,31 @@ impl Listener {
     /// # Errors
     /// What `socket`, `bind` or `listen` say: address in use, not of this machine, port not allowed.
     pub fn bind(addr: SocketAddr, backlog: i32) -> io::Result<Self> {
+        Self::open(addr, backlog, false)
+    }
+
+    /// Binds `addr` so many times (`SO_REUSEPORT`): the kernel deals out those who connect, by a hash of their
+    /// address. Port 0 is a free one, and the same for all.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind). Another server that has the address, bound in this same way by the same user, is
+    /// no error: the kernel then deals between both.
+    pub fn bind_several(addr: SocketAddr, backlog: i32, count: usize) -> io::Result<Vec<Self>> {
+        let first = Self::open(addr, backlog, true)?;
+        let addr = first.local_addr()?;
+        let mut all = vec![first];
+        for _ in 1..count {
+            all.push(Self::open(addr, backlog, true)?);
+        }
+        Ok(all)
+    }
+
+    fn open(addr: SocketAddr, backlog: i32, shares_port: bool) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
+        if shares_port {
+            socket.set_reuse_port(true)?;
+        }
         socket.bind(&addr.into())?;
         socket.listen(backlog)?;
         socket.set_nonblocking(true)?;

@@ -11,6 +11,10 @@ impl Service for Echo {
     fn open(&self, _: Client) -> Box<dyn Session> {
         Box::new(Self)
     }
+
+    fn needs_shared_memory(&self) -> bool {
+        false
+    }
 }
 
 impl Session for Echo {

@@ -22,6 +22,12 @@ pub trait Service: Send + Sync {
     /// process, like everywhere in Rust; no server can contain it.)
     fn open(&self, client: Client) -> Box<dyn Session>;
 
+    /// Whether its sessions meet in memory that they share, as those of a chat do. One that says no can be served by
+    /// several processes.
+    fn needs_shared_memory(&self) -> bool {
+        true
+    }
+
     /// What has been seen of the lock that its sessions share, if there is one, and it is
     /// [`Timed`](crate::sync::Timed). May be called by any thread, at any time.
     fn lock_stats(&self) -> Option<LockStats> {
@@ -56,6 +62,10 @@ impl<S: Service + ?Sized> Service for Box<S> {
         (**self).open(client)
     }
 
+    fn needs_shared_memory(&self) -> bool {
+        (**self).needs_shared_memory()
+    }
+
     fn lock_stats(&self) -> Option<LockStats> {
         (**self).lock_stats()
     }
@@ -64,6 +74,10 @@ impl<S: Service + ?Sized> Service for Box<S> {
 impl<S: Service + ?Sized> Service for std::sync::Arc<S> {
     fn open(&self, client: Client) -> Box<dyn Session> {
         (**self).open(client)
+    }
+
+    fn needs_shared_memory(&self) -> bool {
+        (**self).needs_shared_memory()
     }
 
     fn lock_stats(&self) -> Option<LockStats> {

@@ -38,6 +38,11 @@ where
         })
     }
 
+    /// What its service says: a registry into which nobody looks can be one per process.
+    fn needs_shared_memory(&self) -> bool {
+        self.service.needs_shared_memory()
+    }
+
     /// Of its own registry's lock, and of the service's own where that one is not watched.
     fn lock_stats(&self) -> Option<LockStats> {
         let own = self.registry.lock_stats();

@@ -1,8 +1,9 @@
 //! Clients that nobody here wrote: `nc` and `socat` get the right answer from every model and strategy. Where one is
 //! not installed, its test says so and ends.
 
+use crate::chat_models;
 use crate::child::{Program, Serving, piped};
-use guardhouse::strategy::{LockKind, ModelKind};
+use guardhouse::strategy::{LockKind, ModelOptions};
 use std::process::{Command, Stdio};
 
 /// Whether `tool` can be started, and mentions `word` when asked for help.
@@ -30,10 +31,10 @@ fn said_to(tool: &str, args: &[String], input: &str) -> String {
 }
 
 fn every_server_answers(tool: &str, args: impl Fn(&str, u16) -> Vec<String>) {
-    for model in ModelKind::ALL {
+    for model in chat_models() {
         for sync in LockKind::ALL
             .into_iter()
-            .filter(|sync| sync.goes_with(model))
+            .filter(|sync| sync.goes_with(model, &ModelOptions::default()))
         {
             for (service, input, answer) in [
                 ("echo", "a\nb\n", "a\nb\n"),

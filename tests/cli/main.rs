@@ -11,3 +11,12 @@ mod kinds;
 mod serve;
 mod streams;
 mod wrong_use;
+
+use guardhouse::strategy::ModelKind;
+
+/// The models that this system can run a chat under.
+fn chat_models() -> impl Iterator<Item = ModelKind> {
+    ModelKind::ALL
+        .into_iter()
+        .filter(|model| model.is_here() && model.shares_memory())
+}

@@ -1,17 +1,18 @@
 //! `serve`: its first line, its signals, its refusals and its log.
 
+use crate::chat_models;
 use crate::child::{Program, Serving, guardhouse, serve};
 use crate::common::peer::Peer;
 
-use guardhouse::strategy::{LockKind, ModelKind};
+use guardhouse::strategy::{LockKind, ModelKind, ModelOptions};
 use rustix::process::Signal;
 
 #[test]
 fn the_first_line_says_where_and_what() {
-    for model in ModelKind::ALL {
+    for model in chat_models() {
         for sync in LockKind::ALL
             .into_iter()
-            .filter(|sync| sync.goes_with(model))
+            .filter(|sync| sync.goes_with(model, &ModelOptions::default()))
         {
             let server = Serving::start(&format!("chat --model {model} --sync {sync}"));
             assert_ne!(server.addr.port(), 0, "the real port");
@@ -50,7 +51,7 @@ fn connected_and_closed_are_logged_per_client_unless_quiet() {
 #[test]
 fn a_signal_closes_idle_clients_and_logs_the_counts() {
     for signal in [Signal::TERM, Signal::INT] {
-        for model in ModelKind::ALL {
+        for model in chat_models() {
             let server = Serving::start(&format!("echo --drain 1h --model {model}"));
             let mut idle = Peer::connect(server.addr);
             server.err.until("the client is served", |log| {
@@ -77,7 +78,7 @@ const LONG_LINES: &str = "chat --max-line 10MB --mailbox 11MB";
 
 #[test]
 fn a_second_signal_cuts_off_who_never_reads() {
-    for model in ModelKind::ALL {
+    for model in chat_models() {
         let server = Serving::start(&format!("{LONG_LINES} --drain 1h --model {model}"));
         let mut busy = Peer::connect(server.addr);
         busy.leave_a_long_line_unread();

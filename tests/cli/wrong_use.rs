@@ -1,8 +1,8 @@
 //! What cannot hold together is refused before anything is started: exit code 2, and a sentence that names the flag,
 //! its value and the limit. What fails is exit code 1, with its reason.
 
+use crate::chat_models;
 use crate::child::{Program, Serving, guardhouse, serve};
-use guardhouse::strategy::ModelKind;
 use guardhouse::sync::Semaphore;
 
 /// `serve` with `args` is refused, and says all of `words`.
@@ -94,14 +94,11 @@ fn more_permits_than_a_semaphore_counts_are_refused_with_their_number() {
 
 #[test]
 fn no_lock_needs_one_thread() {
-    for model in ModelKind::ALL {
+    for model in chat_models() {
         let args = format!("chat --sync none --model {model}");
         if model.has_many_threads() {
             let name = format!("--model is {model}");
-            refused(
-                &args,
-                &["--sync none", "--model iterative or select", &name],
-            );
+            refused(&args, &["--sync none", "--model iterative or ", &name]);
         } else {
             Serving::start(&args).drained();
         }

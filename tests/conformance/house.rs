@@ -19,7 +19,16 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject {
     pub(crate) model: ModelKind,
+    pub(crate) options: ModelOptions,
     pub(crate) lock: LockKind,
+}
+
+/// What a line of the suite does not say otherwise.
+pub(crate) fn options() -> ModelOptions {
+    ModelOptions {
+        workers: NonZeroUsize::new(16).unwrap(),
+        ..ModelOptions::default()
+    }
 }
 
 impl Subject {
@@ -52,10 +61,10 @@ impl Subject {
     }
 
     pub(crate) fn serve(self, service: impl Service + 'static) -> Server {
-        self.serve_with_workers(16, service)
+        Server::new(service).boxed_model(strategy::model(self.model, self.options))
     }
 
-    /// `workers` only matters to a pool.
+    /// `workers` only matters to models that have any.
     pub(crate) fn serve_with_workers(
         self,
         workers: usize,
@@ -63,9 +72,9 @@ impl Subject {
     ) -> Server {
         let options = ModelOptions {
             workers: NonZeroUsize::new(workers).unwrap(),
-            ..ModelOptions::default()
+            ..self.options
         };
-        Server::new(service).boxed_model(strategy::model(self.model, options))
+        Self { options, ..self }.serve(service)
     }
 
     /// `service` with its clients in a registry behind the strategy, and that registry, where a test may enter it:

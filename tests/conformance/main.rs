@@ -18,16 +18,14 @@ mod panics;
 use guardhouse::strategy::{LockKind, ModelKind};
 
 macro_rules! scenarios {
-    ($model:expr, $lock:expr; $($module:ident: $($claim:ident)+;)+) => {$($(
+    ($lock:ident; $($module:ident: $($claim:ident)+;)+) => {$($(
         #[test]
         fn $claim() {
-            crate::house::inspect(
-                crate::house::Subject { model: $model, lock: $lock },
-                crate::$module::$claim,
-            );
+            let subject = super::subject(guardhouse::strategy::LockKind::$lock);
+            crate::house::inspect(subject, crate::$module::$claim);
         }
     )+)+};
-    ($model:expr, $lock:expr) => { scenarios! { $model, $lock;
+    ($lock:ident) => { scenarios! { $lock;
         echo:
             echoes_1_mib_in_random_chunks
             answers_everything_sent_before_a_half_close;
@@ -63,42 +61,65 @@ macro_rules! scenarios {
 }
 
 macro_rules! suite {
-    (@$none:ident $model:expr) => { $model };
-    ($($module:ident => $model:ident $(and $none:ident)?),+ $(,)?) => {
+    ($($module:ident: $model:ident { $($options:tt)* } $($none:ident)?),+ $(,)?) => {
         $(mod $module {
-            use guardhouse::strategy::{LockKind, ModelKind};
-            mod mutex { scenarios! { super::ModelKind::$model, super::LockKind::Mutex } }
-            mod fair_mutex { scenarios! { super::ModelKind::$model, super::LockKind::FairMutex } }
-            mod rwlock { scenarios! { super::ModelKind::$model, super::LockKind::RwLock } }
-            mod std_mutex { scenarios! { super::ModelKind::$model, super::LockKind::StdMutex } }
-            mod std_rwlock { scenarios! { super::ModelKind::$model, super::LockKind::StdRwLock } }
-            mod semaphore { scenarios! { super::ModelKind::$model, super::LockKind::Semaphore } }
-            mod ticket { scenarios! { super::ModelKind::$model, super::LockKind::Ticket } }
-            mod spin { scenarios! { super::ModelKind::$model, super::LockKind::Spin } }
-            mod snapshot { scenarios! { super::ModelKind::$model, super::LockKind::Snapshot } }
-            mod sharded { scenarios! { super::ModelKind::$model, super::LockKind::Sharded } }
-            mod actor { scenarios! { super::ModelKind::$model, super::LockKind::Actor } }
-            $(mod $none { scenarios! { super::ModelKind::$model, super::LockKind::None } })?
+            #[allow(unused_imports)] // Not every line has options, nor options with a kind of their own.
+            use guardhouse::{executor::Executor, model::{Accept, Deal}};
+
+            pub(super) fn subject(lock: guardhouse::strategy::LockKind) -> crate::house::Subject {
+                crate::house::Subject {
+                    model: guardhouse::strategy::ModelKind::$model,
+                    options: guardhouse::strategy::ModelOptions {
+                        $($options)*
+                        ..crate::house::options()
+                    },
+                    lock,
+                }
+            }
+
+            mod mutex { scenarios! { Mutex } }
+            mod fair_mutex { scenarios! { FairMutex } }
+            mod rwlock { scenarios! { RwLock } }
+            mod std_mutex { scenarios! { StdMutex } }
+            mod std_rwlock { scenarios! { StdRwLock } }
+            mod semaphore { scenarios! { Semaphore } }
+            mod ticket { scenarios! { Ticket } }
+            mod spin { scenarios! { Spin } }
+            mod snapshot { scenarios! { Snapshot } }
+            mod sharded { scenarios! { Sharded } }
+            mod actor { scenarios! { Actor } }
+            $(mod $none { scenarios! { None } })?
         })+
-        const MODELS: &[ModelKind] = &[$(ModelKind::$model),+];
-        const WITHOUT_A_LOCK: &[ModelKind] = &[$($(suite!(@$none ModelKind::$model),)?)+];
+
+        /// Each line of the suite, and whether it runs without a lock, too.
+        fn lines() -> Vec<(house::Subject, bool)> {
+            vec![$((
+                $module::subject(LockKind::None),
+                false $(|| stringify!($none) == "none")?
+            )),+]
+        }
     };
 }
 
 suite! {
-    iterative => Iterative and none,
-    thread => Thread,
-    pool => Pool,
-    select => Select and none,
+    iterative: Iterative {} none,
+    thread: Thread {},
+    pool: Pool {},
+    select: Select {} none,
 }
 
 #[test]
 fn no_model_and_no_strategy_is_left_out() {
-    assert_eq!(MODELS, ModelKind::ALL);
-    let one_thread = ModelKind::ALL
-        .into_iter()
-        .filter(|&model| LockKind::None.goes_with(model));
-    assert!(one_thread.eq(WITHOUT_A_LOCK.iter().copied()));
+    for model in ModelKind::ALL {
+        assert!(
+            lines().iter().any(|(subject, _)| subject.model == model),
+            "{model} is not in suite!"
+        );
+    }
+    for (subject, without_a_lock) in lines() {
+        let goes = LockKind::None.goes_with(subject.model, &subject.options);
+        assert_eq!(goes, without_a_lock, "{subject:?}");
+    }
     assert_eq!(
         LockKind::ALL.map(LockKind::name),
         [

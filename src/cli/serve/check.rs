@@ -1,11 +1,12 @@
 //! What flags of `serve` cannot hold, by themselves or together: a sentence that names flag, value and limit.
 
 use crate::cli::WrongUse;
-use crate::cli::args::{FullPolicy, Serve, ServiceName};
+use crate::cli::args::{AcceptBy, Serve, ServiceName};
 use bytesize::ByteSize;
+use clap::ValueEnum;
 use guardhouse::Limits;
 use guardhouse::model::Pool;
-use guardhouse::strategy::{LockKind, ModelKind};
+use guardhouse::strategy::{LockKind, ModelKind, ModelOptions};
 use guardhouse::sync::Semaphore;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
@@ -28,37 +29,7 @@ pub(super) fn check(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
     let (model, sync) = (args.model.0, args.sync.0);
     let wrong = |sentence: String| Err(WrongUse(sentence));
 
-    let of_pool = [
-        args.workers.map(|n| format!("--workers {n}")),
-        args.queue.map(|n| format!("--queue {n}")),
-        args.when_full.map(|policy| match policy {
-            FullPolicy::Wait => "--when-full wait".into(),
-            FullPolicy::Reject => "--when-full reject".into(),
-        }),
-    ];
-    for flag in of_pool.into_iter().flatten() {
-        if model != ModelKind::Pool {
-            return wrong(format!(
-                "{flag} goes with --model pool only, and --model is {model}"
-            ));
-        }
-    }
-    if let Some(size) = args.stack_size {
-        if model != ModelKind::Thread {
-            return wrong(format!(
-                "--stack-size {} goes with --model thread only, and --model is {model}",
-                size.as_u64()
-            ));
-        }
-        if !(SMALLEST_STACK..=LARGEST_STACK).contains(&size) {
-            return wrong(format!(
-                "--stack-size {} is outside {} to {}",
-                size.as_u64(),
-                show(SMALLEST_STACK),
-                show(LARGEST_STACK)
-            ));
-        }
-    }
+    check_model_flags(args)?;
     if let Some(workers) = args.workers
         && workers.get() > MOST_WORKERS
     {
@@ -82,9 +53,13 @@ pub(super) fn check(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
             ));
         }
     }
-    if !sync.goes_with(model) {
+    if !sync.goes_with(model, &super::model_options(args)) {
+        let loops = match args.loops {
+            Some(loops) if loops.get() > 1 => format!(" with --loops {loops}"),
+            _ => String::new(),
+        };
         return wrong(format!(
-            "--sync {sync} goes with --model {} only, and --model is {model}: several threads would enter the \
+            "--sync {sync} goes with --model {} only, and --model is {model}{loops}: several threads would enter the \
              registry, and nothing would guard it",
             models_for(sync)
         ));
@@ -98,10 +73,99 @@ pub(super) fn check(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
 pub(in crate::cli) fn models_for(sync: LockKind) -> String {
     ModelKind::ALL
         .into_iter()
-        .filter(|&model| sync.goes_with(model))
+        .filter(|&model| model.is_here() && sync.goes_with(model, &ModelOptions::default()))
         .map(ModelKind::name)
         .collect::<Vec<_>>()
         .join(" or ")
+}
+
+/// Refuses flags of other models.
+fn check_model_flags(args: &Serve) -> Result<(), WrongUse> {
+    let model = args.model.0;
+    let is_pool = |model| model == ModelKind::Pool;
+    let accepts = |model: ModelKind| is_pool(model) || model.has_loops();
+    let executes = |model| matches!(model, ModelKind::Pool | ModelKind::Hybrid);
+    let is_thread = |model| model == ModelKind::Thread;
+    let given: [(Option<String>, &dyn Fn(ModelKind) -> bool); 7] = [
+        (
+            args.workers.map(|n| format!("--workers {n}")),
+            &ModelKind::has_workers,
+        ),
+        (args.queue.map(|n| format!("--queue {n}")), &is_pool),
+        (args.when_full.map(|v| said("--when-full", v)), &is_pool),
+        (args.accept.map(|v| said("--accept", v)), &accepts),
+        (args.executor.map(|v| said("--executor", v)), &executes),
+        (
+            args.loops.map(|n| format!("--loops {n}")),
+            &ModelKind::has_loops,
+        ),
+        (
+            args.stack_size
+                .map(|size| format!("--stack-size {}", size.as_u64())),
+            &is_thread,
+        ),
+    ];
+    for (flag, goes_with) in given {
+        if let Some(flag) = flag
+            && !goes_with(model)
+        {
+            let models: Vec<&str> = ModelKind::ALL
+                .into_iter()
+                .filter(|&model| model.is_here() && goes_with(model))
+                .map(ModelKind::name)
+                .collect();
+            return Err(WrongUse(format!(
+                "{flag} goes with --model {} only, and --model is {model}",
+                models.join(" or ")
+            )));
+        }
+    }
+    check_accept(args)?;
+    match args.stack_size {
+        Some(size) if !(SMALLEST_STACK..=LARGEST_STACK).contains(&size) => Err(WrongUse(format!(
+            "--stack-size {} is outside {} to {}",
+            size.as_u64(),
+            show(SMALLEST_STACK),
+            show(LARGEST_STACK)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses ways of accepting that a model has not, and what they leave without a meaning.
+fn check_accept(args: &Serve) -> Result<(), WrongUse> {
+    let wrong = |sentence: String| Err(WrongUse(sentence));
+    let model = args.model.0;
+    let accept = args.accept.unwrap_or(AcceptBy::Acceptor);
+    if model.has_loops() && matches!(accept, AcceptBy::Mutex | AcceptBy::Free) {
+        return wrong(format!(
+            "{} goes with --model pool only, and --model is {model}: its loops take acceptor or reuseport",
+            said("--accept", accept)
+        ));
+    }
+    if model != ModelKind::Pool || accept == AcceptBy::Acceptor {
+        return Ok(());
+    }
+    let of_the_queue = [
+        args.queue.map(|n| format!("--queue {n}")),
+        args.when_full.map(|v| said("--when-full", v)),
+        args.executor.map(|v| said("--executor", v)),
+    ];
+    match of_the_queue.into_iter().flatten().next() {
+        Some(flag) => wrong(format!(
+            "{flag} does not go with {}: workers that accept by themselves have no queue in front of them",
+            said("--accept", accept)
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A flag and its value, as they are typed.
+fn said(flag: &str, value: impl ValueEnum) -> String {
+    match value.to_possible_value() {
+        Some(value) => format!("{flag} {}", value.get_name()),
+        None => flag.into(),
+    }
 }
 
 fn check_sizes(args: &Serve) -> Result<(), WrongUse> {
