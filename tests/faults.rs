@@ -133,6 +133,16 @@ fn select_tells_clients_that_it_is_out_of_descriptors() {
 }
 
 #[test]
+fn poll_tells_clients_that_it_is_out_of_descriptors() {
+    out_of_descriptors("echo --model poll");
+}
+
+#[test]
+fn epoll_tells_clients_that_it_is_out_of_descriptors() {
+    out_of_descriptors("echo --model epoll");
+}
+
+#[test]
 fn iterative_needs_descriptors_for_one_client_only() {
     let server = Serving::of(limited("-n 40", &serve("echo --model iterative")));
     let mut queue: Vec<Peer> = (0..60).map(|_| Peer::connect(server.addr)).collect();
@@ -225,13 +235,14 @@ fn unlucky(inject: &str, args: &str) -> Option<Command> {
     Some(piped(command))
 }
 
-const MODELS: [&str; 4] = ["iterative", "thread", "pool", "select"];
+const MODELS: [&str; 6] = ["iterative", "thread", "pool", "select", "poll", "epoll"];
 
 #[test]
 fn interrupted_system_calls_lose_nobody_and_nothing() {
     for model in MODELS {
-        let calls = "inject=recvfrom,sendto,sendmsg,accept4,poll,ppoll,select,pselect6";
-        let inject = format!("{calls}:error=EINTR:when=2+3");
+        let talking = "recvfrom,sendto,sendmsg,accept4";
+        let waiting = "poll,ppoll,select,pselect6,epoll_wait,epoll_pwait,epoll_pwait2";
+        let inject = format!("inject={talking},{waiting}:error=EINTR:when=2+3");
         let Some(command) = unlucky(&inject, &format!("chat --model {model}")) else {
             return;
         };

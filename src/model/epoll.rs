@@ -1,7 +1,8 @@
 //! [`Epoll`]: loops on epoll(7).
 
-use super::{Context, Deal, Model, Unsupported};
+use super::{Context, Deal, Model, only, reactor};
 use crate::net::Listener;
+use crate::poller;
 use std::io;
 use std::num::NonZeroUsize;
 
@@ -47,10 +48,6 @@ impl Model for Epoll {
         "epoll"
     }
 
-    fn check(&self) -> Result<(), Unsupported> {
-        Err(Unsupported("it is not built yet".into()))
-    }
-
     fn listeners(&self) -> usize {
         match self.deal {
             Deal::Acceptor => 1,
@@ -58,7 +55,7 @@ impl Model for Epoll {
         }
     }
 
-    fn run(&self, _: Vec<Listener>, _: Context<'_>) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
+        reactor::run::<poller::Epoll>(only(listeners), context)
     }
 }

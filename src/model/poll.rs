@@ -1,11 +1,15 @@
-//! [`Poll`].
+//! [`Poll`]: one thread, many clients, poll(2).
 
-use super::{Context, Model, Unsupported};
+use super::{Context, Model, only, reactor};
 use crate::net::Listener;
+use crate::poller;
 use std::io;
 
-/// Poll.
-#[derive(Clone, Copy, Debug)]
+/// One thread that asks poll(2) who is ready (muduo 5).
+///
+/// It has no limit of its own on descriptors, which is what select lacks; but each turn still hands the kernel a list of
+/// all of them, and walks it. One session that takes long makes everybody wait.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Poll;
 
 impl Model for Poll {
@@ -13,11 +17,7 @@ impl Model for Poll {
         "poll"
     }
 
-    fn check(&self) -> Result<(), Unsupported> {
-        Err(Unsupported("it is not built yet".into()))
-    }
-
-    fn run(&self, _: Vec<Listener>, _: Context<'_>) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
+        reactor::run::<poller::Poll>(only(listeners), context)
     }
 }

@@ -21,6 +21,8 @@ fn flags(interest: Interest) -> epoll::EventFlags {
     let mut flags = epoll::EventFlags::empty();
     flags.set(epoll::EventFlags::IN, interest.read);
     flags.set(epoll::EventFlags::OUT, interest.write);
+    // Asked for nothing, epoll still tells of hang-ups: once is enough.
+    flags.set(epoll::EventFlags::ONESHOT, interest == Interest::NONE);
     flags
 }
 

@@ -4,10 +4,12 @@
 //! level-triggered: an event comes again for as long as its cause is there.
 
 mod epoll;
+mod poll;
 mod select;
 mod waker;
 
 pub use epoll::Epoll;
+pub use poll::Poll;
 pub use select::Select;
 pub use waker::Waker;
 

@@ -3,7 +3,6 @@
 use crate::common::peer::{LONG_LINE, Peer};
 use crate::common::{PATIENCE, wait_until};
 use crate::house::{PLANNED, Subject, until};
-use guardhouse::strategy::ModelKind;
 use guardhouse::{Client, Flow, Handle, Service, Session};
 use parking_lot::{Condvar, Mutex};
 use std::net::TcpListener;
@@ -90,8 +89,7 @@ pub(crate) fn answers_what_was_sent_before_the_drain(subject: Subject) {
     peer.delivered();
 
     server.switch().drain();
-    if subject.model != ModelKind::Select {
-        // There, the thread at the gate is the one that begins the drain.
+    if !subject.drains_between_sessions() {
         until(&server, "the drain has begun", |stats| {
             stats.drain.busy == 1
         });

@@ -44,6 +44,18 @@ impl Subject {
         self.at_once() > 1
     }
 
+    /// The thread that runs its sessions is the one that begins the drain.
+    pub(crate) fn drains_between_sessions(self) -> bool {
+        matches!(
+            self.model,
+            ModelKind::Select
+                | ModelKind::Poll
+                | ModelKind::Epoll
+                | ModelKind::Kqueue
+                | ModelKind::Uring
+        )
+    }
+
     pub(crate) fn echo(self) -> Server {
         self.kind(ServiceKind::Echo)
     }

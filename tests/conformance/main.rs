@@ -106,6 +106,8 @@ suite! {
     thread: Thread {},
     pool: Pool {},
     select: Select {} none,
+    poll: Poll {} none,
+    epoll: Epoll {} none,
 }
 
 #[test]
