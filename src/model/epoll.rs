@@ -1,12 +1,16 @@
-//! [`Epoll`]: loops on epoll(7).
+//! [`Epoll`]: one loop or several, each with many clients, epoll(7).
 
-use super::{Context, Deal, Model, only, reactor};
+use super::{Context, Deal, Model, loops, reactor};
 use crate::net::Listener;
 use crate::poller;
 use std::io;
 use std::num::NonZeroUsize;
 
-/// Loops on epoll(7).
+/// One thread that asks epoll(7) who is ready (muduo 5), or several of them, each with clients of its own (muduo 9).
+///
+/// The kernel keeps the set: a turn costs what is ready, not what is connected. One session that takes long makes all
+/// clients of its loop wait, and nobody else. A message for a client of another loop wakes that loop, once for all that
+/// wait there.
 #[derive(Clone, Copy, Debug)]
 pub struct Epoll {
     loops: NonZeroUsize,
@@ -56,6 +60,8 @@ impl Model for Epoll {
     }
 
     fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
-        reactor::run::<poller::Epoll>(only(listeners), context)
+        loops::run(self.loops, self.deal, listeners, context, |entrance| {
+            reactor::run::<poller::Epoll>(entrance, context)
+        })
     }
 }

@@ -18,6 +18,7 @@ mod hybrid;
 mod iterative;
 mod kqueue;
 mod leader_followers;
+mod loops;
 mod poll;
 mod pool;
 mod prefork;

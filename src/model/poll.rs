@@ -1,6 +1,7 @@
 //! [`Poll`]: one thread, many clients, poll(2).
 
-use super::{Context, Model, only, reactor};
+use super::loops::Entrance;
+use super::{Context, Model, reactor};
 use crate::net::Listener;
 use crate::poller;
 use std::io;
@@ -18,6 +19,6 @@ impl Model for Poll {
     }
 
     fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
-        reactor::run::<poller::Poll>(only(listeners), context)
+        reactor::run::<poller::Poll>(Entrance::alone(listeners, context)?, context)
     }
 }

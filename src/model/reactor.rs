@@ -17,12 +17,12 @@ mod timers;
 use self::occupant::Occupant;
 use self::rings::Rings;
 use self::timers::Timers;
-use super::acceptor::{self, Accepted, Acceptor, Newcomer};
+use super::acceptor::{self, Accepted, Newcomer};
+use super::loops::Entrance;
 use super::{Buffers, Context};
 use crate::client::Client;
 use crate::connection::Stage;
 use crate::mailbox::Mailbox;
-use crate::net::Listener;
 use crate::poller::{Event, Interest, Poller, Token};
 use crate::stats::{Closed, Refusal};
 use slab::Slab;
@@ -31,7 +31,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const LISTENER: Token = Token(0);
+const ENTRANCE: Token = Token(0);
 const WAKER: Token = Token(1);
 const SHUTDOWN: Token = Token(2);
 /// The first client's token; its index in the table is the difference.
@@ -45,9 +45,9 @@ fn key(token: Token) -> usize {
     token.0 - CLIENTS
 }
 
-/// Serves on `P` until shutdown.
-pub(super) fn run<P: Poller>(listener: Listener, context: Context<'_>) -> io::Result<()> {
-    let mut reactor = Reactor::<P>::new(listener, context)?;
+/// Serves on `P` whoever comes in at `entrance`, until shutdown.
+pub(super) fn run<P: Poller>(entrance: Entrance<'_>, context: Context<'_>) -> io::Result<()> {
+    let mut reactor = Reactor::<P>::new(entrance, context)?;
     let outcome = reactor.turn_until_empty();
     if outcome.is_err() {
         reactor.force();
@@ -55,40 +55,44 @@ pub(super) fn run<P: Poller>(listener: Listener, context: Context<'_>) -> io::Re
     outcome
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    Draining { until: Instant },
+    Forced,
+}
+
 struct Reactor<'a, P> {
     poller: P,
     context: Context<'a>,
-    /// `None` once draining has begun.
-    acceptor: Option<Acceptor<'a>>,
-    /// When to look at the listener again.
+    /// `None` once a drain has begun and nobody comes in any more.
+    entrance: Option<Entrance<'a>>,
+    /// When to look at the entrance again.
     paused_until: Option<Instant>,
     clients: Slab<Occupant>,
     rings: Arc<Rings>,
     timers: Timers,
     buffers: Buffers,
-    drain_deadline: Option<Instant>,
-    forced: bool,
+    phase: Phase,
 }
 
 impl<'a, P: Poller> Reactor<'a, P> {
-    fn new(listener: Listener, context: Context<'a>) -> io::Result<Self> {
+    fn new(entrance: Entrance<'a>, context: Context<'a>) -> io::Result<Self> {
         let mut poller = P::new()?;
-        let acceptor = Acceptor::alone(listener, context)?;
         let rings = Arc::new(Rings::new()?);
-        poller.add(acceptor.as_fd(), LISTENER, Interest::READ)?;
+        poller.add(entrance.as_fd(), ENTRANCE, Interest::READ)?;
         poller.add(rings.as_fd(), WAKER, Interest::READ)?;
         poller.add(context.shutdown.drain_fd(), SHUTDOWN, Interest::READ)?;
         Ok(Self {
             poller,
             context,
-            acceptor: Some(acceptor),
+            entrance: Some(entrance),
             paused_until: None,
             clients: Slab::new(),
             rings,
             timers: Timers::default(),
             buffers: Buffers::new(),
-            drain_deadline: None,
-            forced: false,
+            phase: Phase::Serving,
         })
     }
 
@@ -110,7 +114,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
             for event in &events {
                 match *event {
                     Event {
-                        token: LISTENER, ..
+                        token: ENTRANCE, ..
                     } => self.accept()?,
                     Event { token: WAKER, .. } => self.rings.clear(),
                     Event {
@@ -125,7 +129,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
             }
             self.flush_rung();
             self.expire();
-            if self.acceptor.is_none() && self.clients.is_empty() {
+            if self.entrance.is_none() && self.clients.is_empty() {
                 return Ok(());
             }
         }
@@ -133,7 +137,11 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     /// How long nothing needs to be done unless something happens.
     fn timeout(&self) -> Option<Duration> {
-        let next = [self.timers.next(), self.paused_until, self.drain_deadline]
+        let forced_at = match self.phase {
+            Phase::Draining { until } => Some(until),
+            Phase::Serving | Phase::Forced => None,
+        };
+        let next = [self.timers.next(), self.paused_until, forced_at]
             .into_iter()
             .flatten()
             .min()?;
@@ -141,17 +149,30 @@ impl<'a, P: Poller> Reactor<'a, P> {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        let Some(mut acceptor) = self.acceptor.take() else {
+        let Some(mut entrance) = self.entrance.take() else {
             return Ok(());
         };
-        let accepted = acceptor.accept(|newcomer| self.admit(newcomer));
+        let accepted = entrance.accept(|newcomer| self.admit(newcomer));
         if let Ok(Accepted::Pause(pause)) = accepted {
             self.poller
-                .modify(acceptor.as_fd(), LISTENER, Interest::NONE)?;
+                .modify(entrance.as_fd(), ENTRANCE, Interest::NONE)?;
             self.paused_until = Some(Instant::now() + pause);
         }
-        self.acceptor = Some(acceptor);
-        accepted.map(drop)
+        self.entrance = Some(entrance);
+        accepted?;
+        self.close_entrance()
+    }
+
+    /// If a drain has begun, and nobody comes in any more.
+    fn close_entrance(&mut self) -> io::Result<()> {
+        if self.phase == Phase::Serving {
+            return Ok(());
+        }
+        if let Some(entrance) = self.entrance.take_if(|entrance| entrance.is_over()) {
+            self.paused_until = None;
+            self.poller.delete(entrance.as_fd())?;
+        }
+        Ok(())
     }
 
     fn admit(&mut self, newcomer: Newcomer) {
@@ -178,6 +199,11 @@ impl<'a, P: Poller> Reactor<'a, P> {
             self.timers.set(Instant::now() + patience, key, id);
         }
         self.settle(key);
+        match self.phase {
+            Phase::Serving => {}
+            Phase::Draining { .. } => self.drain(vec![key]),
+            Phase::Forced => self.cut_off(vec![key]),
+        }
     }
 
     /// A client is ready.
@@ -192,12 +218,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
             occupant.touch(self.context.limits.idle_timeout.is_some());
         }
         if event.readable && occupant.wants_read() {
-            let ended = if self.forced {
-                Closed::Forced
-            } else if self.drain_deadline.is_some() {
-                Closed::Drained
-            } else {
-                Closed::Finished
+            let ended = match self.phase {
+                Phase::Serving => Closed::Finished,
+                Phase::Draining { .. } => Closed::Drained,
+                Phase::Forced => Closed::Forced,
             };
             occupant.receive(&mut self.buffers, ended);
             occupant.touch(self.context.limits.idle_timeout.is_some());
@@ -274,7 +298,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     /// Ends whoever has been silent for too long, lingered for too long, or outlived the drain.
     fn expire(&mut self) {
-        if self.timers.is_empty() && self.paused_until.is_none() && self.drain_deadline.is_none() {
+        if self.timers.is_empty() && self.paused_until.is_none() && self.phase == Phase::Serving {
             return;
         }
         let now = Instant::now();
@@ -293,15 +317,15 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
         if self.paused_until.is_some_and(|until| until <= now) {
             self.paused_until = None;
-            if let Some(acceptor) = &self.acceptor
+            if let Some(entrance) = &self.entrance
                 && let Err(error) = self
                     .poller
-                    .modify(acceptor.as_fd(), LISTENER, Interest::READ)
+                    .modify(entrance.as_fd(), ENTRANCE, Interest::READ)
             {
                 tracing::error!(%error, "the listener could not be watched any more");
             }
         }
-        if self.drain_deadline.is_some_and(|deadline| deadline <= now) && !self.forced {
+        if matches!(self.phase, Phase::Draining { until } if until <= now) {
             self.force();
         }
     }
@@ -309,30 +333,36 @@ impl<'a, P: Poller> Reactor<'a, P> {
     /// The shutdown switch has moved on.
     fn shut_down(&mut self) -> io::Result<()> {
         let shutdown = self.context.shutdown;
-        if self.drain_deadline.is_none() {
-            self.drain_deadline = Some(Instant::now() + self.context.limits.drain);
-            if let Some(acceptor) = self.acceptor.take() {
-                self.poller.delete(acceptor.as_fd())?;
-            }
-            self.paused_until = None;
+        if self.phase == Phase::Serving {
+            // Who was accepted already is not shut out.
+            self.accept()?;
+            let until = Instant::now() + self.context.limits.drain;
+            self.phase = Phase::Draining { until };
+            self.close_entrance()?;
             self.poller.delete(shutdown.drain_fd())?;
             self.poller
                 .add(shutdown.force_fd(), SHUTDOWN, Interest::READ)?;
-            self.begin_drain();
+            self.drain(self.everybody());
         }
-        if shutdown.is_forced() && !self.forced {
-            self.force();
+        if shutdown.is_forced() {
+            self.poller.delete(shutdown.force_fd())?;
+            if self.phase != Phase::Forced {
+                self.force();
+            }
         }
         Ok(())
     }
 
+    fn everybody(&self) -> Vec<usize> {
+        self.clients.iter().map(|(key, _)| key).collect()
+    }
+
     /// Idle clients are closed here and now; the others' input ends after what has arrived.
-    fn begin_drain(&mut self) {
+    fn drain(&mut self, clients: Vec<usize>) {
         // All are looked at before any is closed: the line that one leaves behind must not make others busy.
-        let (idle, busy): (Vec<usize>, Vec<usize>) = self
-            .clients
-            .iter()
-            .map(|(key, _)| key)
+        let (idle, busy): (Vec<usize>, Vec<usize>) = clients
+            .into_iter()
+            .filter(|&key| self.clients.contains(key))
             .partition(|&key| self.clients[key].is_idle());
         let Context { stats, limits, .. } = self.context;
         stats.drain_began(idle.len() as u64, busy.len() as u64, limits.drain);
@@ -350,17 +380,19 @@ impl<'a, P: Poller> Reactor<'a, P> {
     }
 
     fn force(&mut self) {
-        self.forced = true;
-        self.drain_deadline = None;
-        let keys: Vec<usize> = self.clients.iter().map(|(key, _)| key).collect();
-        let mut cut_off = 0;
-        for key in keys {
+        self.phase = Phase::Forced;
+        self.cut_off(self.everybody());
+    }
+
+    fn cut_off(&mut self, clients: Vec<usize>) {
+        let mut forced = 0;
+        for key in clients {
             if let Some(occupant) = self.clients.get_mut(key) {
-                cut_off += u64::from(!occupant.was_idle);
+                forced += u64::from(!occupant.was_idle);
                 occupant.connection.abandon(Closed::Forced);
                 self.settle(key);
             }
         }
-        self.context.stats.drain_forced(cut_off);
+        self.context.stats.drain_forced(forced);
     }
 }

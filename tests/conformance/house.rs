@@ -23,6 +23,9 @@ pub(crate) struct Subject {
     pub(crate) lock: LockKind,
 }
 
+/// Where there are several.
+pub(crate) const LOOPS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+
 /// What a line of the suite does not say otherwise.
 pub(crate) fn options() -> ModelOptions {
     ModelOptions {

@@ -108,6 +108,8 @@ suite! {
     select: Select {} none,
     poll: Poll {} none,
     epoll: Epoll {} none,
+    epoll_loops: Epoll { loops: crate::house::LOOPS, },
+    epoll_loops_reuseport: Epoll { loops: crate::house::LOOPS, deal: Deal::ReusePort, },
 }
 
 #[test]
