@@ -60,6 +60,7 @@ pub mod client;
 pub mod codec;
 mod connection;
 pub mod executor;
+#[cfg(target_os = "linux")]
 pub mod lab;
 pub mod limits;
 pub mod load;

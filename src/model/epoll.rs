@@ -1,6 +1,6 @@
 //! [`Epoll`]: one loop or several, each with many clients, epoll(7).
 
-use super::{Context, Deal, Model, loops, reactor};
+use super::{Context, Deal, Model, Unsupported, loops, reactor};
 use crate::net::Listener;
 use crate::poller;
 use std::io;
@@ -50,6 +50,12 @@ impl Default for Epoll {
 impl Model for Epoll {
     fn name(&self) -> &'static str {
         "epoll"
+    }
+
+    fn check(&self) -> Result<(), Unsupported> {
+        reactor::check::<poller::Epoll>(
+            "epoll(7) is a call of Linux; on macOS and the BSDs, take --model kqueue",
+        )
     }
 
     fn listeners(&self) -> usize {

@@ -1,11 +1,16 @@
-//! [`Kqueue`]: loops on kqueue(2).
+//! [`Kqueue`]: one loop or several, each with many clients, kqueue(2).
 
-use super::{Context, Deal, Model, Unsupported};
+use super::{Context, Deal, Model, Unsupported, loops, reactor};
 use crate::net::Listener;
+use crate::poller;
 use std::io;
 use std::num::NonZeroUsize;
 
-/// Loops on kqueue(2).
+/// One thread that asks kqueue(2) who is ready (muduo 5), or several of them, each with clients of its own (muduo 9).
+///
+/// The kernel keeps the set: a turn costs what is ready, not what is connected. One session that takes long makes all
+/// clients of its loop wait, and nobody else. A message for a client of another loop wakes that loop, once for all that
+/// wait there.
 #[derive(Clone, Copy, Debug)]
 pub struct Kqueue {
     loops: NonZeroUsize,
@@ -48,7 +53,9 @@ impl Model for Kqueue {
     }
 
     fn check(&self) -> Result<(), Unsupported> {
-        Err(Unsupported("it is not built yet".into()))
+        reactor::check::<poller::Kqueue>(
+            "kqueue(2) is a call of macOS, FreeBSD, DragonFly, NetBSD and OpenBSD; on Linux, take --model epoll",
+        )
     }
 
     fn listeners(&self) -> usize {
@@ -58,7 +65,9 @@ impl Model for Kqueue {
         }
     }
 
-    fn run(&self, _: Vec<Listener>, _: Context<'_>) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
+        loops::run(self.loops, self.deal, listeners, context, |entrance| {
+            reactor::run::<poller::Kqueue>(entrance, context)
+        })
     }
 }

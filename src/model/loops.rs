@@ -122,11 +122,18 @@ impl Shared<'_> {
 
     /// The loop that was to serve this client broke.
     fn cut_off(&self, newcomer: Newcomer) {
-        let Newcomer { id, addr, .. } = newcomer;
+        let Newcomer {
+            id,
+            addr,
+            stream,
+            permit,
+        } = newcomer;
         let why = Closed::Forced;
         self.context.stats.opened();
         tracing::info!(client = %id, %addr, %why, "closed before it was served");
         self.context.stats.closed(why, 0);
+        drop(permit);
+        drop(stream);
     }
 }
 

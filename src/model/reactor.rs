@@ -19,7 +19,7 @@ use self::rings::Rings;
 use self::timers::Timers;
 use super::acceptor::{self, Accepted, Newcomer};
 use super::loops::Entrance;
-use super::{Buffers, Context};
+use super::{Buffers, Context, Unsupported};
 use crate::client::Client;
 use crate::connection::Stage;
 use crate::mailbox::Mailbox;
@@ -43,6 +43,17 @@ fn token(key: usize) -> Token {
 
 fn key(token: Token) -> usize {
     token.0 - CLIENTS
+}
+
+/// Whether this system has `P`; `elsewhere` says which have it.
+pub(super) fn check<P: Poller>(elsewhere: &str) -> Result<(), Unsupported> {
+    match P::new() {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            Err(Unsupported(elsewhere.into()))
+        }
+        // A lack of descriptors is told when the model starts.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Serves on `P` whoever comes in at `entrance`, until shutdown.

@@ -65,8 +65,20 @@ impl Listener {
     /// `WouldBlock` when there is none; otherwise what `accept(2)` says about this one connection or about
     /// the process.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.0.accept()
+        let accepted = self.0.accept()?;
+        #[cfg(not(target_os = "linux"))]
+        make_ours(&accepted.0);
+        Ok(accepted)
     }
+}
+
+/// Linux makes connections blocking whatever the listener is, and takes the wish for no SIGPIPE with each call.
+#[cfg(not(target_os = "linux"))]
+fn make_ours(stream: &TcpStream) {
+    // These fail for a connection that is broken, which its first use will tell.
+    let _ = stream.set_nonblocking(false);
+    #[cfg(target_vendor = "apple")]
+    let _ = rustix::net::sockopt::set_socket_nosigpipe(stream, true);
 }
 
 impl AsFd for Listener {

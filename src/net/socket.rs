@@ -65,6 +65,13 @@ pub(crate) fn receive_within(
     }
 }
 
+/// A client that is gone is an error of the call, and no signal to the process.
+#[cfg(not(target_vendor = "apple"))]
+const QUIETLY: SendFlags = SendFlags::NOSIGNAL;
+/// Here, the socket was told when it was [accepted](super::Listener::accept).
+#[cfg(target_vendor = "apple")]
+const QUIETLY: SendFlags = SendFlags::empty();
+
 /// Writes from `slices`; says how many bytes the kernel took.
 #[inline]
 pub(crate) fn send(
@@ -73,8 +80,8 @@ pub(crate) fn send(
     wait: Wait,
 ) -> io::Result<usize> {
     let flags = match wait {
-        Wait::Block => SendFlags::NOSIGNAL,
-        Wait::Never => SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+        Wait::Block => QUIETLY,
+        Wait::Never => QUIETLY.union(SendFlags::DONTWAIT),
     };
     loop {
         let sent = match slices {

@@ -3,12 +3,41 @@
 //! A [`Poller`] has one owner and takes `&mut self`: there is no lock inside. All backends are
 //! level-triggered: an event comes again for as long as its cause is there.
 
+#[cfg(target_os = "linux")]
 mod epoll;
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+mod kqueue;
+mod missing;
 mod poll;
 mod select;
 mod waker;
 
+#[cfg(target_os = "linux")]
 pub use epoll::Epoll;
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+pub use kqueue::Kqueue;
+#[cfg(not(target_os = "linux"))]
+pub use missing::Missing as Epoll;
+#[cfg(not(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+pub use missing::Missing as Kqueue;
 pub use poll::Poll;
 pub use select::Select;
 pub use waker::Waker;
@@ -72,7 +101,7 @@ pub trait Poller: Sized {
     /// An empty set.
     ///
     /// # Errors
-    /// When the kernel has nothing left to make one of.
+    /// When the kernel has nothing left to make one of; `Unsupported` when it has no such call.
     fn new() -> io::Result<Self>;
 
     /// Watches `fd` under the name `token`.

@@ -1,15 +1,14 @@
 //! [`Waker`]: makes a thread that waits in a poller return.
 
-use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::{Errno, ioctl_fionbio};
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// A descriptor that one thread watches and any thread can make readable.
 #[derive(Debug)]
 pub struct Waker {
-    reader: OwnedFd,
-    writer: OwnedFd,
+    reader: PipeReader,
+    writer: PipeWriter,
 }
 
 impl Waker {
@@ -18,7 +17,9 @@ impl Waker {
     /// # Errors
     /// When the process has no descriptor left for a pipe.
     pub fn new() -> io::Result<Self> {
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let (reader, writer) = io::pipe()?;
+        ioctl_fionbio(&reader, true)?;
+        ioctl_fionbio(&writer, true)?;
         Ok(Self { reader, writer })
     }
 
