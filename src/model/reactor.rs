@@ -10,9 +10,9 @@
 //! Reading all ready talkers before anything is flushed lets a mailbox gather what several of them
 //! said, and go out in one call.
 
-mod occupant;
-mod rings;
-mod timers;
+pub(super) mod occupant;
+pub(super) mod rings;
+pub(super) mod timers;
 
 use self::occupant::Occupant;
 use self::rings::Rings;

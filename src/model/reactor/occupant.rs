@@ -9,32 +9,32 @@ use crate::poller::Interest;
 use crate::service::Service;
 use crate::stats::Closed;
 use crate::sync::OwnedPermit;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::TcpStream;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// Between the last byte sent and the closing of the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Parting {
+pub(in crate::model) enum Parting {
     /// The connection is read on until then, so that no RST overtakes the last words.
     Linger(Instant),
     /// To be looked at then: has everything reached the other side?
     Acknowledgement(Instant),
 }
 
-pub(super) struct Occupant {
+pub(in crate::model) struct Occupant {
     /// Declared first, dropped first: whoever sees this client's connection close may come in its stead. (One that
     /// is read on for its last words' sake keeps its place for that second.)
     _permit: Option<OwnedPermit>,
-    pub(super) connection: Connection,
-    pub(super) stream: TcpStream,
+    pub(in crate::model) connection: Connection,
+    pub(in crate::model) stream: TcpStream,
     /// What the poller was told last.
-    pub(super) watched: Interest,
+    pub(in crate::model) watched: Interest,
     /// Everything is sent, and what is still to be done before the socket may close.
-    pub(super) parting: Option<Parting>,
+    pub(in crate::model) parting: Option<Parting>,
     /// The drain found it idle and ended it.
-    pub(super) was_idle: bool,
+    pub(in crate::model) was_idle: bool,
     /// During a drain: how often it may still be found with nothing to say before its input is over.
     last_call: Option<u32>,
     /// When it last sent something or took something of an answer.
@@ -42,7 +42,7 @@ pub(super) struct Occupant {
     /// What it had still to take of an answer when that was last looked at.
     untaken: Option<u64>,
     /// Messages that were lost before the end.
-    pub(super) lost: u64,
+    pub(in crate::model) lost: u64,
 }
 
 impl Parting {
@@ -54,7 +54,7 @@ impl Parting {
 }
 
 impl Occupant {
-    pub(super) fn new(
+    pub(in crate::model) fn new(
         service: &dyn Service,
         client: Client,
         stream: TcpStream,
@@ -75,32 +75,43 @@ impl Occupant {
     }
 
     /// Reads once, and answers. `ended` is what the end of input means at present.
-    pub(super) fn receive(&mut self, buffers: &mut Buffers, ended: Closed) {
-        let received = socket::receive(self.stream.as_fd(), &mut buffers.input, Wait::Never);
+    pub(in crate::model) fn receive(&mut self, buffers: &mut Buffers, ended: Closed) {
+        let Buffers { input, reply } = buffers;
+        match socket::receive(self.stream.as_fd(), input, Wait::Never) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            received => {
+                let received = received.map(|received| &input[..received]);
+                self.received(received, reply, ended, send_now);
+            }
+        }
+    }
+
+    /// Something was received, at the end of input nothing; answers it through `send`.
+    pub(in crate::model) fn received(
+        &mut self,
+        received: io::Result<&[u8]>,
+        reply: &mut Vec<u8>,
+        ended: Closed,
+        mut send: impl FnMut(BorrowedFd<'_>, &[IoSlice<'_>]) -> io::Result<usize>,
+    ) {
         if self.parting.is_some() {
-            match received {
-                Ok(0) => self.connection.finish(),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => self.connection.finish(),
+            if !matches!(received, Ok([_, ..])) {
+                self.connection.finish();
             }
             return;
         }
         match received {
-            Ok(0) => self.end(buffers, ended),
-            Ok(received) => {
+            Ok([]) => self.end_through(reply, ended, send),
+            Ok(bytes) => {
                 let stream = self.stream.as_fd();
                 self.connection
-                    .receive(&buffers.input[..received], &mut buffers.reply, |slices| {
-                        socket::send(stream, slices, Wait::Never)
-                    });
+                    .receive(bytes, reply, |slices| send(stream, slices));
                 // Its own posts, or others', may wait for the end of the turn; what the session said last
                 // must not be cut off by them.
                 if self.connection.stage() != Stage::Talking {
-                    self.flush();
+                    self.flush_through(send);
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
                 tracing::debug!(client = %self.connection.client().id(), %error, "receive failed");
                 self.connection.abandon(Closed::Lost);
@@ -109,16 +120,33 @@ impl Occupant {
     }
 
     /// Input is over.
-    pub(super) fn end(&mut self, buffers: &mut Buffers, why: Closed) {
+    pub(in crate::model) fn end(&mut self, buffers: &mut Buffers, why: Closed) {
+        self.end_through(&mut buffers.reply, why, send_now);
+    }
+
+    /// Input is over; what there is to say to that goes through `send`.
+    pub(in crate::model) fn end_through(
+        &mut self,
+        reply: &mut Vec<u8>,
+        why: Closed,
+        mut send: impl FnMut(BorrowedFd<'_>, &[IoSlice<'_>]) -> io::Result<usize>,
+    ) {
         let stream = self.stream.as_fd();
-        self.connection.end(why, &mut buffers.reply, |slices| {
-            socket::send(stream, slices, Wait::Never)
-        });
-        self.flush();
+        self.connection
+            .end(why, reply, |slices| send(stream, slices));
+        self.flush_through(send);
     }
 
     /// Sends what waits.
-    pub(super) fn flush(&mut self) {
+    pub(in crate::model) fn flush(&mut self) {
+        self.flush_through(send_now);
+    }
+
+    /// Sends what waits, through `send`.
+    pub(in crate::model) fn flush_through(
+        &mut self,
+        mut send: impl FnMut(BorrowedFd<'_>, &[IoSlice<'_>]) -> io::Result<usize>,
+    ) {
         if matches!(self.connection.stage(), Stage::Gone(_)) || self.parting.is_some() {
             return;
         }
@@ -127,13 +155,13 @@ impl Occupant {
             .connection
             .client()
             .mailbox()
-            .flush(|slices| socket::send(stream, slices, Wait::Never));
+            .flush(|slices| send(stream, slices));
         self.connection.flushed(outcome);
     }
 
     /// Everything is sent: does what `why` asks for before the socket is closed. `Some` is when to look at
     /// this client again; with `None`, it is done.
-    pub(super) fn part(&mut self, why: Closed) -> Option<Instant> {
+    pub(in crate::model) fn part(&mut self, why: Closed) -> Option<Instant> {
         let parting = if why.lingers() {
             // What comes now comes too late.
             self.lost += self.connection.client().mailbox().close();
@@ -150,11 +178,22 @@ impl Occupant {
     }
 
     /// Its time has come to be looked at: draws the consequences, and says when to look again, if ever.
-    pub(super) fn look(
+    pub(in crate::model) fn look(
         &mut self,
         now: Instant,
         idle_timeout: Option<Duration>,
         buffers: &mut Buffers,
+    ) -> Option<Instant> {
+        self.look_through(now, idle_timeout, buffers, send_now)
+    }
+
+    /// [`look`](Self::look), where what is to be sent goes through `send`.
+    pub(in crate::model) fn look_through(
+        &mut self,
+        now: Instant,
+        idle_timeout: Option<Duration>,
+        buffers: &mut Buffers,
+        send: impl FnMut(BorrowedFd<'_>, &[IoSlice<'_>]) -> io::Result<usize>,
     ) -> Option<Instant> {
         match self.parting {
             Some(Parting::Linger(until)) if until > now => Some(until),
@@ -165,7 +204,7 @@ impl Occupant {
             Some(Parting::Acknowledgement(_)) => {
                 self.look_for_acknowledgement(now, &mut buffers.input)
             }
-            None if self.last_call.is_some() => self.look_for_more(now, buffers),
+            None if self.last_call.is_some() => self.look_for_more(now, &mut buffers.reply, send),
             None => self.look_for_life(now, idle_timeout?),
         }
     }
@@ -186,19 +225,24 @@ impl Occupant {
     }
 
     /// A drain has begun, and this client is busy: says when to look again whether it still is.
-    pub(super) fn call_last(&mut self, now: Instant) -> Instant {
+    pub(in crate::model) fn call_last(&mut self, now: Instant) -> Instant {
         self.last_call = Some((LAST_CALL.as_millis() / ACKNOWLEDGED_YET.as_millis()) as u32);
         now + ACKNOWLEDGED_YET
     }
 
-    fn look_for_more(&mut self, now: Instant, buffers: &mut Buffers) -> Option<Instant> {
+    fn look_for_more(
+        &mut self,
+        now: Instant,
+        reply: &mut Vec<u8>,
+        send: impl FnMut(BorrowedFd<'_>, &[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> Option<Instant> {
         if self.connection.stage() == Stage::Talking
             && !self.connection.is_blocked()
             && socket::unread(&self.stream) == 0
         {
             self.last_call = self.last_call.and_then(|calls| calls.checked_sub(1));
             if self.last_call.is_none() {
-                self.end(buffers, Closed::Drained);
+                self.end_through(reply, Closed::Drained, send);
                 return None;
             }
         }
@@ -228,15 +272,20 @@ impl Occupant {
     }
 
     /// The client has just shown that it is there. `timed`: somebody will ask when.
-    pub(super) fn touch(&mut self, timed: bool) {
+    pub(in crate::model) fn touch(&mut self, timed: bool) {
         if timed {
             self.active = Instant::now();
             self.untaken = None;
         }
     }
 
+    /// The socket, without the client: its place is free, and its session is gone.
+    pub(in crate::model) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// A client that does not read is not read from.
-    pub(super) fn wants_read(&self) -> bool {
+    pub(in crate::model) fn wants_read(&self) -> bool {
         match self.parting {
             Some(Parting::Linger(_)) => true,
             Some(Parting::Acknowledgement(_)) => false,
@@ -244,7 +293,7 @@ impl Occupant {
         }
     }
 
-    pub(super) fn interest(&self) -> Interest {
+    pub(in crate::model) fn interest(&self) -> Interest {
         Interest {
             read: self.wants_read(),
             write: self.connection.is_blocked(),
@@ -252,9 +301,15 @@ impl Occupant {
     }
 
     /// Nothing unanswered, nothing unsent.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(in crate::model) fn is_idle(&self) -> bool {
         self.connection.stage() == Stage::Talking
             && socket::is_quiet(&self.stream)
             && self.connection.client().mailbox().is_idle()
     }
+}
+
+/// The way of those who wait for readiness: by a system call each, at once.
+#[inline]
+fn send_now(stream: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    socket::send(stream, slices, Wait::Never)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// Clients with new mail. Posts of the reactor's own thread cost a push; only a post from another thread to
 /// a sleeping reactor costs a system call, once per turn.
-pub(super) struct Rings {
+pub(in crate::model) struct Rings {
     state: Mutex<State>,
     waker: Waker,
 }
@@ -23,7 +23,7 @@ struct State {
 }
 
 impl Rings {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(in crate::model) fn new() -> io::Result<Self> {
         Ok(Self {
             state: Mutex::default(),
             waker: Waker::new()?,
@@ -31,7 +31,7 @@ impl Rings {
     }
 
     /// The outlet of the client that is called `token`.
-    pub(super) fn outlet(self: &Arc<Self>, token: Token) -> impl Outlet + use<> {
+    pub(in crate::model) fn outlet(self: &Arc<Self>, token: Token) -> impl Outlet + use<> {
         Bell {
             rings: Arc::clone(self),
             token,
@@ -39,34 +39,34 @@ impl Rings {
     }
 
     /// The reactor is about to wait; `false` when it must not, because there is mail.
-    pub(super) fn fall_asleep(&self) -> bool {
+    pub(in crate::model) fn fall_asleep(&self) -> bool {
         let mut state = self.state.lock();
         state.asleep = state.rung.is_empty();
         state.asleep
     }
 
-    pub(super) fn wake_up(&self) {
+    pub(in crate::model) fn wake_up(&self) {
         self.state.lock().asleep = false;
     }
 
     /// Silences the waker, before the mail is looked at.
-    pub(super) fn clear(&self) {
+    pub(in crate::model) fn clear(&self) {
         self.waker.clear();
     }
 
-    pub(super) fn take(&self) -> Vec<Token> {
+    pub(in crate::model) fn take(&self) -> Vec<Token> {
         let mut state = self.state.lock();
         state.urgent = false;
         std::mem::take(&mut state.rung)
     }
 
     /// Whether the mail should go out before anybody else is read.
-    pub(super) fn is_urgent(&self) -> bool {
+    pub(in crate::model) fn is_urgent(&self) -> bool {
         self.state.lock().urgent
     }
 
     /// Gives an emptied list back, so that the next need not grow from nothing.
-    pub(super) fn recycle(&self, mut list: Vec<Token>) {
+    pub(in crate::model) fn recycle(&self, mut list: Vec<Token>) {
         list.clear();
         let mut state = self.state.lock();
         if state.rung.is_empty() {
