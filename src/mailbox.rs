@@ -267,6 +267,15 @@ impl Mailbox {
         self.take_duty(self.lock_when_free(), Stay::ToTheEnd, send)
     }
 
+    /// Like [`flush`](Self::flush), but waits for another sender's call to return first. Only for the thread that owns
+    /// the client, while all others send without blocking.
+    pub(crate) fn flush_when_free(
+        &self,
+        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Flushed> {
+        self.take_duty(self.lock_when_free(), Stay::AWhile, send)
+    }
+
     /// Sends the client's own answer. It is not subject to the limit: whoever drives the client does not read
     /// on before it is sent. Without a copy when nothing else waits, which is nearly always.
     ///

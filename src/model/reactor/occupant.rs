@@ -1,4 +1,7 @@
 //! One client of a reactor: its connection and its socket.
+//!
+//! A reactor of several threads shares the sockets of its clients with those who post to them: then `S` is an
+//! `Arc<TcpStream>`.
 
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
@@ -9,6 +12,7 @@ use crate::poller::Interest;
 use crate::service::Service;
 use crate::stats::Closed;
 use crate::sync::OwnedPermit;
+use std::borrow::Borrow;
 use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -23,12 +27,12 @@ pub(in crate::model) enum Parting {
     Acknowledgement(Instant),
 }
 
-pub(in crate::model) struct Occupant {
+pub(in crate::model) struct Occupant<S = TcpStream> {
     /// Declared first, dropped first: whoever sees this client's connection close may come in its stead. (One that
     /// is read on for its last words' sake keeps its place for that second.)
     _permit: Option<OwnedPermit>,
     pub(in crate::model) connection: Connection,
-    pub(in crate::model) stream: TcpStream,
+    pub(in crate::model) stream: S,
     /// What the poller was told last.
     pub(in crate::model) watched: Interest,
     /// Everything is sent, and what is still to be done before the socket may close.
@@ -53,11 +57,11 @@ impl Parting {
     }
 }
 
-impl Occupant {
+impl<S: Borrow<TcpStream>> Occupant<S> {
     pub(in crate::model) fn new(
         service: &dyn Service,
         client: Client,
-        stream: TcpStream,
+        stream: S,
         permit: Option<OwnedPermit>,
     ) -> Self {
         Self {
@@ -74,14 +78,17 @@ impl Occupant {
         }
     }
 
-    /// Reads once, and answers. `ended` is what the end of input means at present.
-    pub(in crate::model) fn receive(&mut self, buffers: &mut Buffers, ended: Closed) {
+    /// Reads once, and answers. `ended` is what the end of input means at present. Says how many bytes came; after
+    /// none, there are no more for now, or for ever.
+    pub(in crate::model) fn receive(&mut self, buffers: &mut Buffers, ended: Closed) -> usize {
         let Buffers { input, reply } = buffers;
-        match socket::receive(self.stream.as_fd(), input, Wait::Never) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        match socket::receive(self.fd(), input, Wait::Never) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             received => {
+                let count = *received.as_ref().unwrap_or(&0);
                 let received = received.map(|received| &input[..received]);
                 self.received(received, reply, ended, send_now);
+                count
             }
         }
     }
@@ -103,7 +110,7 @@ impl Occupant {
         match received {
             Ok([]) => self.end_through(reply, ended, send),
             Ok(bytes) => {
-                let stream = self.stream.as_fd();
+                let stream = self.stream.borrow().as_fd();
                 self.connection
                     .receive(bytes, reply, |slices| send(stream, slices));
                 // Its own posts, or others', may wait for the end of the turn; what the session said last
@@ -131,7 +138,7 @@ impl Occupant {
         why: Closed,
         mut send: impl FnMut(BorrowedFd<'_>, &[IoSlice<'_>]) -> io::Result<usize>,
     ) {
-        let stream = self.stream.as_fd();
+        let stream = self.stream.borrow().as_fd();
         self.connection
             .end(why, reply, |slices| send(stream, slices));
         self.flush_through(send);
@@ -150,12 +157,14 @@ impl Occupant {
         if matches!(self.connection.stage(), Stage::Gone(_)) || self.parting.is_some() {
             return;
         }
-        let stream = self.stream.as_fd();
-        let outcome = self
-            .connection
-            .client()
-            .mailbox()
-            .flush(|slices| send(stream, slices));
+        let stream = self.stream.borrow().as_fd();
+        let mailbox = self.connection.client().mailbox();
+        let send = |slices: &[IoSlice<'_>]| send(stream, slices);
+        // Who leaves must not be closed while a poster on another thread sends on its socket.
+        let outcome = match self.connection.stage() {
+            Stage::Talking => mailbox.flush(send),
+            _ => mailbox.flush_when_free(send),
+        };
         self.connection.flushed(outcome);
     }
 
@@ -165,9 +174,9 @@ impl Occupant {
         let parting = if why.lingers() {
             // What comes now comes too late.
             self.lost += self.connection.client().mailbox().close();
-            socket::end_writing(&self.stream);
+            socket::end_writing(self.stream.borrow());
             Parting::Linger(Instant::now() + LINGER)
-        } else if why == Closed::Drained && socket::unacknowledged(self.stream.as_fd()) > 0 {
+        } else if why == Closed::Drained && socket::unacknowledged(self.fd()) > 0 {
             Parting::Acknowledgement(Instant::now() + ACKNOWLEDGED_YET)
         } else {
             self.connection.finish();
@@ -210,12 +219,12 @@ impl Occupant {
     }
 
     fn look_for_acknowledgement(&mut self, now: Instant, scrap: &mut [u8]) -> Option<Instant> {
-        if socket::unacknowledged(self.stream.as_fd()) == 0 {
-            socket::discard_unread(&self.stream, scrap);
+        if socket::unacknowledged(self.fd()) == 0 {
+            socket::discard_unread(self.stream.borrow(), scrap);
             self.connection.finish();
             return None;
         }
-        if !matches!(self.stream.take_error(), Ok(None)) {
+        if !matches!(self.stream.borrow().take_error(), Ok(None)) {
             self.connection.abandon(Closed::Lost);
             return None;
         }
@@ -238,7 +247,7 @@ impl Occupant {
     ) -> Option<Instant> {
         if self.connection.stage() == Stage::Talking
             && !self.connection.is_blocked()
-            && socket::unread(&self.stream) == 0
+            && socket::unread(self.stream.borrow()) == 0
         {
             self.last_call = self.last_call.and_then(|calls| calls.checked_sub(1));
             if self.last_call.is_none() {
@@ -256,13 +265,13 @@ impl Occupant {
         }
         let alive = if self.connection.is_blocked() {
             // Writable is only what has room for a third of its buffer. Who reads slowly reads.
-            let untaken = socket::unacknowledged(self.stream.as_fd());
+            let untaken = socket::unacknowledged(self.fd());
             self.untaken
                 .replace(untaken)
                 .is_none_or(|before| untaken < before)
         } else {
             // It may have spoken while a session kept everybody waiting.
-            self.wants_read() && socket::unread(&self.stream) > 0
+            self.wants_read() && socket::unread(self.stream.borrow()) > 0
         };
         if alive {
             return Some(now + idle_timeout);
@@ -280,8 +289,12 @@ impl Occupant {
     }
 
     /// The socket, without the client: its place is free, and its session is gone.
-    pub(in crate::model) fn into_stream(self) -> TcpStream {
+    pub(in crate::model) fn into_stream(self) -> S {
         self.stream
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.stream.borrow().as_fd()
     }
 
     /// A client that does not read is not read from.
@@ -303,7 +316,7 @@ impl Occupant {
     /// Nothing unanswered, nothing unsent.
     pub(in crate::model) fn is_idle(&self) -> bool {
         self.connection.stage() == Stage::Talking
-            && socket::is_quiet(&self.stream)
+            && socket::is_quiet(self.stream.borrow())
             && self.connection.client().mailbox().is_idle()
     }
 }
