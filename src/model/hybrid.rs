@@ -1,12 +1,22 @@
 //! [`Hybrid`].
 
-use super::{Context, Model, Unsupported};
+use super::{Context, Model, Unsupported, only};
 use crate::executor::Executor;
 use crate::net::Listener;
 use std::io;
 use std::num::NonZeroUsize;
 
-/// Hybrid.
+/// A reactor waits for all clients, and hands those that are ready to N workers (half-sync/half-async: Schmidt, Cranor,
+/// 1996). A worker serves a client for one turn, not to its end.
+///
+/// ```text
+///   reactor: waits for all clients --> queue of those that are ready --> worker: serves one turn
+///        ^                                                                   |
+///        +-------- parked: no thread waits for it ---------------------------+
+/// ```
+///
+/// So clients that stay, however idle, starve nobody, as they would a [`Pool`](super::Pool); and a session that computes
+/// for long keeps one worker, and not the reactor.
 #[derive(Clone, Copy, Debug)]
 pub struct Hybrid {
     workers: NonZeroUsize,
@@ -36,10 +46,45 @@ impl Model for Hybrid {
     }
 
     fn check(&self) -> Result<(), Unsupported> {
-        Err(Unsupported("it is not built yet".into()))
+        super::parks_clients()
     }
 
-    fn run(&self, _: Vec<Listener>, _: Context<'_>) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
+        run(self.workers.get(), only(listeners), context)
     }
+}
+
+#[cfg(target_os = "linux")]
+fn run(workers: usize, listener: Listener, context: Context<'_>) -> io::Result<()> {
+    use super::Buffers;
+    use super::lobby::{Closing, Desk, Guest, Lobby};
+    use std::sync::Arc;
+    use std::thread::{self, Builder};
+
+    let lobby = Lobby::new(context)?;
+    let mut desk = Desk::new(&lobby, listener)?;
+    let outcome = thread::scope(|scope| {
+        let _closing = Closing(context.shutdown);
+        let (queue, jobs) = crossbeam_channel::unbounded::<Arc<Guest>>();
+        for _ in 0..workers {
+            let jobs = jobs.clone();
+            let lobby = &lobby;
+            Builder::new()
+                .name("gh-worker".into())
+                .spawn_scoped(scope, move || {
+                    let mut buffers = Buffers::new();
+                    for guest in jobs {
+                        lobby.serve(guest, &mut buffers);
+                    }
+                })?;
+        }
+        drop(jobs);
+        while let Some(guest) = desk.next(&lobby)? {
+            // A guest is in the queue once at most: it is as bounded as they are.
+            let _ = queue.send(guest);
+        }
+        Ok(())
+    });
+    lobby.clear_up();
+    outcome
 }

@@ -1,11 +1,21 @@
 //! [`LeaderFollowers`].
 
-use super::{Context, Model, Unsupported};
+use super::{Context, Model, Unsupported, only};
 use crate::net::Listener;
 use std::io;
 use std::num::NonZeroUsize;
 
-/// LeaderFollowers.
+/// N threads take turns (leader/followers: Schmidt, Stal, Rohnert, Buschmann, *Pattern-Oriented Software Architecture*
+/// 2): one of them leads, which is to wait for all clients. When one is ready, the leader gives the lead away and serves
+/// it.
+///
+/// ```text
+///   followers: wait for the desk's lock --> leader: waits for all clients --> at work: serves one
+///        ^                                                                          |
+///        +--------------------------------------------------------------------------+
+/// ```
+///
+/// No client is handed from one thread to another, and none holds a thread while it is idle.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaderFollowers {
     threads: NonZeroUsize,
@@ -24,10 +34,59 @@ impl Model for LeaderFollowers {
     }
 
     fn check(&self) -> Result<(), Unsupported> {
-        Err(Unsupported("it is not built yet".into()))
+        super::parks_clients()
     }
 
-    fn run(&self, _: Vec<Listener>, _: Context<'_>) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
+        run(self.threads.get(), only(listeners), context)
     }
+}
+
+#[cfg(target_os = "linux")]
+fn run(threads: usize, listener: Listener, context: Context<'_>) -> io::Result<()> {
+    use super::Buffers;
+    use super::lobby::{Closing, Desk, Lobby};
+    use parking_lot::Mutex;
+    use std::thread::{self, Builder};
+
+    let lobby = Lobby::new(context)?;
+    let desk = Mutex::new(Some(Desk::new(&lobby, listener)?));
+    let take_turns = || -> io::Result<()> {
+        let _closing = Closing(context.shutdown);
+        let mut buffers = Buffers::new();
+        loop {
+            let mut leading = desk.lock();
+            let Some(desk) = leading.as_mut() else {
+                return Ok(());
+            };
+            let next = desk.next(&lobby);
+            if !matches!(next, Ok(Some(_))) {
+                // Nobody is left, or nothing goes any more: the others need not look.
+                *leading = None;
+            }
+            drop(leading);
+            match next? {
+                Some(guest) => lobby.serve(guest, &mut buffers),
+                None => return Ok(()),
+            }
+        }
+    };
+    let outcome = thread::scope(|scope| {
+        let _closing = Closing(context.shutdown);
+        let mut followers = Vec::new();
+        for _ in 1..threads {
+            let follower = Builder::new().name("gh-follower".into());
+            followers.push(follower.spawn_scoped(scope, take_turns)?);
+        }
+        let mut outcome = take_turns();
+        for follower in followers {
+            match follower.join() {
+                Ok(ended) => outcome = outcome.and(ended),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        outcome
+    });
+    lobby.clear_up();
+    outcome
 }

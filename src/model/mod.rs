@@ -18,6 +18,8 @@ mod hybrid;
 mod iterative;
 mod kqueue;
 mod leader_followers;
+#[cfg(target_os = "linux")]
+mod lobby;
 mod loops;
 mod poll;
 mod pool;
@@ -114,6 +116,18 @@ fn only(listeners: Vec<Listener>) -> Listener {
         panic!("one listener was asked for, and {count} were given");
     };
     listener
+}
+
+/// Whether clients can be parked here, for models whose threads share the set of those that they wait for.
+fn parks_clients() -> Result<(), Unsupported> {
+    if cfg!(target_os = "linux") {
+        Ok(())
+    } else {
+        Err(Unsupported(
+            "it parks idle clients in an epoll set, and this system has no epoll; on Linux it has"
+                .into(),
+        ))
+    }
 }
 
 /// Read from a socket at one call. What a client sends while it is not read waits in the kernel.

@@ -16,6 +16,8 @@ mod kqueue;
 mod missing;
 mod poll;
 mod select;
+#[cfg(target_os = "linux")]
+mod shared;
 mod waker;
 
 #[cfg(target_os = "linux")]
@@ -40,6 +42,8 @@ pub use missing::Missing as Epoll;
 pub use missing::Missing as Kqueue;
 pub use poll::Poll;
 pub use select::Select;
+#[cfg(target_os = "linux")]
+pub(crate) use shared::{SharedEpoll, Signal, Signals, Trigger};
 pub use waker::Waker;
 
 use rustix::event::Timespec;

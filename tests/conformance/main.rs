@@ -110,6 +110,8 @@ suite! {
     iterative: Iterative {} none,
     thread: Thread {},
     pool: Pool {},
+    leader_followers: LeaderFollowers {},
+    hybrid: Hybrid {},
     select: Select {} none,
     poll: Poll {} none,
     #[cfg(target_os = "linux")]
