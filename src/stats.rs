@@ -1,6 +1,7 @@
 //! [`Stats`]: what happened, counted. Nothing that a server refuses, drops or cuts off goes uncounted.
 
-use crate::sync::LockStats;
+use crate::sync::buckets::{self, Buckets};
+use crate::sync::{LockStats, Spread};
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,6 +80,9 @@ impl Closed {
 pub struct Stats {
     /// By each acceptor. Locked once per client.
     accepted: Mutex<Vec<u64>>,
+    woken_in_vain: AtomicU64,
+    /// In nanoseconds. Added to once per client.
+    queue_wait: Buckets,
     aborted: AtomicU64,
     opened: AtomicU64,
     closed: [AtomicU64; Closed::ALL],
@@ -103,6 +107,17 @@ impl Stats {
 
     pub(crate) fn accepted(&self, acceptor: usize) {
         self.accepted.lock()[acceptor] += 1;
+    }
+
+    /// One of several who accept was woken by a client, and another had taken it.
+    pub(crate) fn woken_in_vain(&self) {
+        add(&self.woken_in_vain, 1);
+    }
+
+    /// A client was taken out of a queue, in which it was for so long.
+    pub(crate) fn dequeued(&self, wait: Duration) {
+        let nanoseconds = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+        self.queue_wait.add(nanoseconds);
     }
 
     pub(crate) fn aborted(&self) {
@@ -158,6 +173,8 @@ impl Stats {
         Snapshot {
             accepted: accepted_by.iter().sum(),
             accepted_by,
+            woken_in_vain: of(&self.woken_in_vain),
+            queue_wait: spread(&self.queue_wait),
             aborted: of(&self.aborted),
             opened,
             open: opened.saturating_sub(closed),
@@ -185,6 +202,15 @@ impl Stats {
     }
 }
 
+/// What buckets of nanoseconds hold.
+fn spread(buckets: &Buckets) -> Spread {
+    let ends = buckets::sum(std::iter::once(buckets));
+    Spread::new(
+        ends.map(|(end, count)| (Duration::from_nanos(end), count)),
+        Duration::from_nanos(buckets.max()),
+    )
+}
+
 /// What a drain met: counted in clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DrainReport {
@@ -196,13 +222,19 @@ pub struct DrainReport {
     pub forced: u64,
 }
 
-/// [`Stats`] at one look. Every number counts clients, except `lost_messages`.
+/// [`Stats`] at one look. Every number counts clients, except `woken_in_vain` and `lost_messages`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     /// Connections that accept returned.
     pub accepted: u64,
     /// The same, by each of those who accept.
     pub accepted_by: Vec<u64>,
+    /// How often one of several workers that accept by themselves was woken by a client that another took: the thundering
+    /// herd, in numbers.
+    pub woken_in_vain: u64,
+    /// How long the clients that a worker of a [`Pool`](crate::model::Pool) took out of the queue had waited, from accept on.
+    /// (Those of workers that accept by themselves wait in the kernel's backlog, where nobody sees for how long.)
+    pub queue_wait: Spread,
     /// Connections that broke before accept returned them.
     pub aborted: u64,
     /// Clients whose service began.

@@ -136,7 +136,8 @@ pub(crate) struct Serve {
     #[arg(long, default_value = "5s", value_name = "TIME")]
     pub(crate) drain: Time,
     /// Watch the lock that guards the client registry, and print how it goes every so often, like 1s, on stderr:
-    /// counts and times of the interval just over, most inside of the whole run [default: not watched]
+    /// counts and times of the interval just over, most inside of the whole run; where there are several who accept, or a
+    /// queue, how clients got in, too [default: not watched]
     #[arg(long, value_name = "TIME")]
     pub(crate) stats: Option<Time>,
     /// Drain when the process of this number, which started this one, is gone; for those that start servers to
@@ -223,6 +224,8 @@ pub(crate) enum FullPolicy {
     Wait,
     /// Refuse with a sentence
     Reject,
+    /// Serve it where it was accepted, and accept nobody until it leaves
+    CallerRuns,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,7 @@
 //! `serve`: a working server, with model and lock chosen by flag.
 
 mod check;
+mod door;
 mod stats;
 
 pub(super) use check::{FD_SETSIZE, OWN_DESCRIPTORS, models_for};
@@ -122,6 +123,7 @@ fn model_options(args: &Serve) -> ModelOptions {
         queue: args.queue.unwrap_or(default.queue),
         when_full: match args.when_full {
             Some(FullPolicy::Reject) => WhenFull::Reject,
+            Some(FullPolicy::CallerRuns) => WhenFull::CallerRuns,
             Some(FullPolicy::Wait) | None => WhenFull::Wait,
         },
         accept: match args.accept {
@@ -221,6 +223,10 @@ fn sum_up(stats: &Snapshot) {
         drained = stats.drained,
         forced = stats.forced,
         lost_messages = stats.lost_messages,
+        accepted_by = door::accepted_by(stats),
+        fairness = door::fairness(stats),
+        woken_in_vain = door::woken_in_vain(stats),
+        queue_wait = door::queue_wait(stats),
         "ended"
     );
 }

@@ -2,20 +2,27 @@
 //! out of descriptors.
 //!
 //! When accept fails with EMFILE, the connection stays in the kernel's queue and the listener stays readable: a
-//! naive loop spins. The acceptor holds one descriptor in *reserve* for that moment: it closes it, accepts
+//! naive loop spins. The door holds one descriptor in *reserve* for that moment: the acceptor closes it, accepts
 //! the client into the gap, tells it why it is not served, closes it, and takes the reserve
 //! back. Only when even that fails does it pause, for 5 ms doubling up to half a second.
+//!
+//! Several acceptors share the reserve. The gap is for one: another that accepted at that moment would put a client of
+//! its own into it, and the reserve would be gone. So it is guarded like any data that many look at and one changes:
+//! who accepts holds a read lock, who makes the gap holds the write lock.
 
 use super::Context;
 use crate::client::ClientId;
 use crate::net::{Listener, socket};
 use crate::poller::timespec;
+use crate::shutdown::Shutdown;
 use crate::stats::Refusal;
 use crate::sync::{OwnedPermit, Semaphore};
+use parking_lot::RwLock;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
+use std::iter;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -40,15 +47,16 @@ pub(super) enum Accepted {
     Pause(Duration),
 }
 
-/// What the reserve was good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reserve {
-    /// One client fewer waits.
-    Refused,
+/// What came of accepting one.
+enum Knock {
+    /// One client fewer waits; this one is let in.
+    Came(Newcomer),
+    /// One client fewer waits; it was refused, or had gone.
+    Gone,
     /// No client waits.
     Nobody,
-    /// Clients wait, and cannot even be refused.
-    Useless,
+    /// Clients wait, and cannot even be refused: try again after so long.
+    Pause(Duration),
 }
 
 /// Accepted at one turn at most: a crowd at the door must not starve those inside.
@@ -57,11 +65,20 @@ const TURN: usize = 64;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What all acceptors of a server share: how many more clients are let in, and their numbers.
+/// What all acceptors of a server share: how many more clients are let in, their numbers, and the reserve.
 pub(super) struct Door<'a> {
     context: Context<'a>,
     admission: Option<Arc<Semaphore>>,
     next: AtomicU64,
+    reserve: RwLock<Reserve>,
+}
+
+/// Whose descriptor is closed to make a gap for one client.
+#[derive(Default)]
+struct Reserve {
+    file: Option<File>,
+    /// Descriptors are short, and that was logged.
+    short: bool,
 }
 
 impl<'a> Door<'a> {
@@ -75,6 +92,7 @@ impl<'a> Door<'a> {
                 .max_clients
                 .map(|n| Arc::new(Semaphore::new(n))),
             next: AtomicU64::new(1),
+            reserve: RwLock::default(),
         })
     }
 }
@@ -82,15 +100,7 @@ impl<'a> Door<'a> {
 /// Accepts on a listener, which may be one that others accept on, too. It is closed with its last acceptor.
 pub(super) struct Acceptor<'a> {
     listener: Arc<Listener>,
-    context: Context<'a>,
-    door: Arc<Door<'a>>,
-    /// Which of the door's acceptors it is, from 0.
-    index: usize,
-    reserve: Option<File>,
-    /// The next pause, while descriptors are short.
-    pause: Duration,
-    /// The shortage was logged.
-    short: bool,
+    porter: Porter<'a>,
 }
 
 impl<'a> Acceptor<'a> {
@@ -105,32 +115,16 @@ impl<'a> Acceptor<'a> {
         door: Arc<Door<'a>>,
         index: usize,
     ) -> io::Result<Self> {
-        Ok(Self {
-            listener,
-            context: door.context,
-            door,
-            index,
-            reserve: Some(open_reserve()?),
-            pause: FIRST_PAUSE,
-            short: false,
-        })
+        let porter = Porter::new(door, index)?;
+        Ok(Self { listener, porter })
     }
 
     /// Accepts until shutdown, blocking in between; ends at once when draining begins. Closes the listener.
     pub(super) fn run(mut self, mut admit: impl FnMut(Newcomer)) -> io::Result<()> {
-        let shutdown = self.context.shutdown;
+        let shutdown = self.porter.context.shutdown;
         let mut pause = None;
         while !shutdown.is_draining() {
-            let mut fds = [
-                PollFd::from_borrowed_fd(shutdown.drain_fd(), PollFlags::IN),
-                PollFd::from_borrowed_fd(self.listener.as_fd(), PollFlags::IN),
-            ];
-            // While pausing, only shutdown is waited for.
-            let waited = if pause.is_some() { 1 } else { 2 };
-            match poll(&mut fds[..waited], timespec(pause).as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+            wait(shutdown, [self.listener.as_fd()], pause)?;
             pause = match self.accept(&mut admit)? {
                 Accepted::Turn => None,
                 Accepted::Pause(pause) => Some(pause),
@@ -145,33 +139,132 @@ impl<'a> Acceptor<'a> {
     /// Only when the listener itself is broken.
     pub(super) fn accept(&mut self, mut admit: impl FnMut(Newcomer)) -> io::Result<Accepted> {
         for _ in 0..TURN {
-            if self.context.shutdown.is_draining() {
-                return Ok(Accepted::Turn);
+            if self.porter.context.shutdown.is_draining() {
+                break;
             }
-            match self.listener.accept() {
-                Ok((stream, addr)) => {
-                    self.recovered();
-                    self.admit(stream, addr, &mut admit);
-                }
-                Err(error) => match Trouble::of(&error) {
-                    Trouble::Nobody => return Ok(Accepted::Turn),
-                    Trouble::TheirsAlone => {
-                        self.context.stats.aborted();
-                        tracing::debug!(%error, "a connection broke before it was accepted");
-                    }
-                    Trouble::Shortage => match self.refuse_one_for_want_of_descriptors(error) {
-                        Reserve::Refused => {}
-                        Reserve::Nobody => return Ok(Accepted::Turn),
-                        Reserve::Useless => return Ok(Accepted::Pause(self.next_pause())),
-                    },
-                    Trouble::Fatal => return Err(error),
-                },
+            match self.porter.knock(&self.listener)? {
+                Knock::Came(newcomer) => admit(newcomer),
+                Knock::Gone => {}
+                Knock::Nobody => break,
+                Knock::Pause(pause) => return Ok(Accepted::Pause(pause)),
             }
         }
         Ok(Accepted::Turn)
     }
+}
 
-    fn admit(&mut self, stream: TcpStream, addr: SocketAddr, admit: &mut impl FnMut(Newcomer)) {
+/// Waits until somebody knocks at one of `doors`, or the drain begins; in a pause for the drain only, and no longer
+/// than that. Says at which.
+fn wait<const N: usize>(
+    shutdown: &Shutdown,
+    doors: [BorrowedFd<'_>; N],
+    pause: Option<Duration>,
+) -> io::Result<[bool; N]> {
+    let waited = if pause.is_some() { 0 } else { N };
+    let mut fds: Vec<PollFd<'_>> = iter::once(shutdown.drain_fd())
+        .chain(doors.into_iter().take(waited))
+        .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+        .collect();
+    let mut knocked = [false; N];
+    match poll(&mut fds, timespec(pause).as_ref()) {
+        Ok(_) => {
+            for (knocked, fd) in knocked.iter_mut().zip(&fds[1..]) {
+                *knocked = !fd.revents().is_empty();
+            }
+            Ok(knocked)
+        }
+        Err(Errno::INTR) => Ok(knocked),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// One of those who accept at a door, on whatever listener it is told to.
+pub(super) struct Porter<'a> {
+    context: Context<'a>,
+    door: Arc<Door<'a>>,
+    /// Which of them it is, from 0.
+    pub(super) index: usize,
+    /// The next pause, while descriptors are short.
+    pause: Duration,
+}
+
+impl<'a> Porter<'a> {
+    pub(super) fn new(door: Arc<Door<'a>>, index: usize) -> io::Result<Self> {
+        {
+            let mut reserve = door.reserve.write();
+            if reserve.file.is_none() {
+                reserve.file = Some(open_reserve()?);
+            }
+        }
+        Ok(Self {
+            context: door.context,
+            door,
+            index,
+            pause: FIRST_PAUSE,
+        })
+    }
+
+    /// Waits for a client at `doors`, and lets it in. `at` says on which listener to accept, when somebody knocked at
+    /// these of the doors. `None` when the drain has begun.
+    pub(super) fn next<'l, const N: usize>(
+        &mut self,
+        doors: [BorrowedFd<'_>; N],
+        at: impl Fn([bool; N]) -> io::Result<&'l Listener>,
+    ) -> io::Result<Option<Newcomer>> {
+        let Context {
+            shutdown, stats, ..
+        } = self.context;
+        let mut pause = None;
+        loop {
+            let knocked = wait(shutdown, doors, pause)?;
+            if shutdown.is_draining() {
+                return Ok(None);
+            }
+            pause = match self.knock(at(knocked)?)? {
+                Knock::Came(newcomer) => return Ok(Some(newcomer)),
+                Knock::Gone => None,
+                Knock::Nobody => {
+                    if knocked.contains(&true) {
+                        stats.woken_in_vain();
+                    }
+                    None
+                }
+                Knock::Pause(pause) => Some(pause),
+            };
+        }
+    }
+
+    /// Accepts one at `listener`. Never blocks.
+    ///
+    /// # Errors
+    /// Only when the listener itself is broken.
+    fn knock(&mut self, listener: &Listener) -> io::Result<Knock> {
+        let (accepted, was_well) = {
+            let reserve = self.door.reserve.read();
+            (listener.accept(), reserve.is_well())
+        };
+        match accepted {
+            Ok((stream, addr)) => {
+                self.pause = FIRST_PAUSE;
+                if !was_well {
+                    self.door.reserve.write().recovered();
+                }
+                Ok(self.admit(stream, addr))
+            }
+            Err(error) => match Trouble::of(&error) {
+                Trouble::Nobody => Ok(Knock::Nobody),
+                Trouble::TheirsAlone => {
+                    self.context.stats.aborted();
+                    tracing::debug!(%error, "a connection broke before it was accepted");
+                    Ok(Knock::Gone)
+                }
+                Trouble::Shortage => Ok(self.refuse_one_for_want_of_descriptors(listener, error)),
+                Trouble::Fatal => Err(error),
+            },
+        }
+    }
+
+    fn admit(&self, stream: TcpStream, addr: SocketAddr) -> Knock {
         self.context.stats.accepted(self.index);
         let permit = match &self.door.admission {
             None => None,
@@ -180,7 +273,7 @@ impl<'a> Acceptor<'a> {
                 if permit.is_none() {
                     let limit = admission.permits();
                     refuse(self.context, &stream, addr, &Refusal::Full { limit });
-                    return;
+                    return Knock::Gone;
                 }
                 permit
             }
@@ -190,45 +283,56 @@ impl<'a> Acceptor<'a> {
         {
             tracing::debug!(%addr, %error, "TCP_NODELAY was not taken");
         }
-        admit(Newcomer {
+        Knock::Came(Newcomer {
             id: ClientId(self.door.next.fetch_add(1, Ordering::Relaxed)),
             addr,
             stream,
             permit,
-        });
+        })
     }
 
-    /// Tells the first client in the queue why it is not served, by way of the reserve.
-    fn refuse_one_for_want_of_descriptors(&mut self, error: io::Error) -> Reserve {
-        if self.reserve.take().is_none() {
-            self.reserve = open_reserve().ok();
-            self.run_short(&error);
-            return Reserve::Useless;
+    /// Tells the first client in the queue why it is not served, by way of the reserve. Nobody else accepts meanwhile.
+    fn refuse_one_for_want_of_descriptors(
+        &mut self,
+        listener: &Listener,
+        error: io::Error,
+    ) -> Knock {
+        let mut reserve = self.door.reserve.write();
+        if reserve.file.take().is_none() {
+            reserve.file = open_reserve().ok();
+            reserve.run_short(&error);
+            return Knock::Pause(next_pause(&mut self.pause));
         }
-        let accepted = self.listener.accept();
+        let accepted = listener.accept();
         let outcome = match &accepted {
             Ok((stream, addr)) => {
-                self.run_short(&error);
+                reserve.run_short(&error);
                 self.context.stats.accepted(self.index);
                 refuse(self.context, stream, *addr, &Refusal::Descriptors(error));
-                Reserve::Refused
+                Knock::Gone
             }
             Err(error) => match Trouble::of(error) {
                 // Accept looks for a descriptor before it looks for a client.
-                Trouble::Nobody => Reserve::Nobody,
+                Trouble::Nobody => Knock::Nobody,
                 Trouble::TheirsAlone => {
                     self.context.stats.aborted();
-                    Reserve::Refused
+                    Knock::Gone
                 }
                 Trouble::Shortage | Trouble::Fatal => {
-                    self.run_short(error);
-                    Reserve::Useless
+                    reserve.run_short(error);
+                    Knock::Pause(next_pause(&mut self.pause))
                 }
             },
         };
         drop(accepted);
-        self.reserve = open_reserve().ok();
+        reserve.file = open_reserve().ok();
         outcome
+    }
+}
+
+impl Reserve {
+    fn is_well(&self) -> bool {
+        self.file.is_some() && !self.short
     }
 
     fn run_short(&mut self, error: &io::Error) {
@@ -238,22 +342,21 @@ impl<'a> Acceptor<'a> {
         }
     }
 
-    fn next_pause(&mut self) -> Duration {
-        let pause = self.pause;
-        self.pause = (pause * 2).min(LONGEST_PAUSE);
-        pause
-    }
-
     fn recovered(&mut self) {
         if self.short {
-            tracing::info!("descriptors are back; clients are accepted again");
             self.short = false;
-            self.pause = FIRST_PAUSE;
+            tracing::info!("descriptors are back; clients are accepted again");
         }
-        if self.reserve.is_none() {
-            self.reserve = open_reserve().ok();
+        if self.file.is_none() {
+            self.file = open_reserve().ok();
         }
     }
+}
+
+fn next_pause(pause: &mut Duration) -> Duration {
+    let now = *pause;
+    *pause = (now * 2).min(LONGEST_PAUSE);
+    now
 }
 
 impl AsFd for Acceptor<'_> {

@@ -21,8 +21,7 @@ pub(super) struct House<'a> {
     warden: Arc<Warden>,
 }
 
-/// Runs `door`, which accepts until shutdown, in a scope that no thread outlives. When `door` ends for whatever
-/// reason, the clients that are left are drained.
+/// Runs `door` with the one acceptor of a server: see [`open`].
 pub(super) fn run<'env>(
     listener: Listener,
     context: Context<'env>,
@@ -32,32 +31,47 @@ pub(super) fn run<'env>(
         Acceptor<'env>,
     ) -> io::Result<()>,
 ) -> io::Result<()> {
+    let acceptor = Acceptor::alone(listener, context)?;
+    open(context, |scope, house| door(scope, house, acceptor))
+}
+
+/// Runs `door`, which accepts until shutdown, in a scope that no thread outlives. When `door` ends for whatever
+/// reason, the clients that are left are drained.
+pub(super) fn open<'env>(
+    context: Context<'env>,
+    door: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>, &House<'env>) -> io::Result<()>,
+) -> io::Result<()> {
     let house = House {
         context,
         warden: Warden::new()?,
     };
-    let acceptor = Acceptor::alone(listener, context)?;
     thread::scope(|scope| {
         let warden = Arc::clone(&house.warden);
         Builder::new()
             .name("gh-warden".into())
             .spawn_scoped(scope, move || warden.run(context))?;
-        let _closing = Closing(&house);
-        door(scope, &house, acceptor)
+        let _closing = house.closing();
+        door(scope, &house)
     })
 }
 
-/// Ends the house when the door is left, also by a panic: the scope would wait for its warden for ever.
-struct Closing<'a>(&'a House<'a>);
+/// Drains the house when it is dropped, also by a panic. Who waits for clients to leave, or for the warden, would
+/// wait for ever otherwise.
+pub(super) struct Closing<'h, 'a>(&'h House<'a>);
 
-impl Drop for Closing<'_> {
+impl Drop for Closing<'_, '_> {
     fn drop(&mut self) {
         self.0.context.shutdown.drain();
         self.0.warden.close_to_newcomers();
     }
 }
 
-impl House<'_> {
+impl<'a> House<'a> {
+    /// For a door that ends before the clients do.
+    pub(super) fn closing(&self) -> Closing<'_, 'a> {
+        Closing(self)
+    }
+
     pub(super) fn seat(&self, newcomer: Newcomer) -> Place {
         self.warden.seat(newcomer, self.context.limits.mailbox)
     }

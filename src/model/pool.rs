@@ -1,19 +1,18 @@
-//! [`Pool`]: N workers behind a bounded queue.
+//! [`Pool`]: N workers, behind a bounded queue or at the door themselves.
 
-use super::warden::Place;
-use super::{Accept, Buffers, Context, Model, blocking, only};
+mod doorways;
+mod queue;
+#[cfg(target_os = "linux")]
+mod unattended;
+
+use super::{Accept, Context, Model, Unsupported};
 use crate::executor::Executor;
 use crate::net::Listener;
-use crate::stats::Refusal;
-use crate::sync::Semaphore;
-use crossbeam_channel::bounded;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::thread::Builder;
 
-/// One acceptor hands sockets to N workers through a bounded queue; a worker serves its client to the end
-/// (UNP 8).
+/// N workers, each of which serves a client to its end. One acceptor hands sockets to them through a bounded queue
+/// (UNP 8), or they [accept](Accept) by themselves (UNP 7).
 ///
 /// N clients that stay connected hold all workers, however idle they are: the next one waits. That
 /// is the classic starvation of a pool, and the reason for [`WhenFull`].
@@ -35,6 +34,10 @@ pub enum WhenFull {
     Wait,
     /// Refuses the client with a sentence.
     Reject,
+    /// The acceptor serves this client by itself, to its end, and accepts nobody else meanwhile: one worker more when
+    /// there are too few, and a door that is shut for as long as that client stays, also when others have left. At a drain,
+    /// too, the listener is closed only when that client is gone.
+    CallerRuns,
 }
 
 impl Pool {
@@ -77,7 +80,7 @@ impl Pool {
         self
     }
 
-    /// Sets who accepts. Without an acceptor there is no queue: clients wait in the kernel's backlog.
+    /// Sets who accepts. Without an acceptor there is no queue and no executor: clients wait in the kernel's backlog.
     #[must_use]
     pub fn accept(mut self, accept: Accept) -> Self {
         self.accept = accept;
@@ -97,41 +100,30 @@ impl Model for Pool {
         "pool"
     }
 
+    fn check(&self) -> Result<(), Unsupported> {
+        if self.accept == Accept::ReusePort && !cfg!(target_os = "linux") {
+            return Err(Unsupported(
+                "of several sockets on one address (SO_REUSEPORT), only Linux deals the clients out: take --accept \
+                 acceptor, mutex or free"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn listeners(&self) -> usize {
+        match self.accept {
+            Accept::ReusePort => self.workers.get(),
+            Accept::Acceptor | Accept::Mutex | Accept::Free => 1,
+        }
+    }
+
     fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
-        blocking::run(only(listeners), context, |scope, house, acceptor| {
-            // Room is counted by permits and not by the channel, whose count would leave out a worker that is
-            // on its way back to it.
-            let places = self.workers.get() + self.queue;
-            let room = Arc::new(Semaphore::new(places));
-            let (queue, handed_over) = bounded::<Place>(places);
-            for _ in 0..self.workers.get() {
-                let handed_over = handed_over.clone();
-                let house = house.clone();
-                Builder::new()
-                    .name("gh-worker".into())
-                    .spawn_scoped(scope, move || {
-                        let mut buffers = Buffers::new();
-                        for place in handed_over {
-                            house.serve(place, &mut buffers);
-                        }
-                    })?;
+        match self.accept {
+            Accept::Acceptor => self.run_behind_a_queue(listeners, context),
+            Accept::Mutex | Accept::Free | Accept::ReusePort => {
+                self.run_at_the_door(listeners, context)
             }
-            drop(handed_over);
-            acceptor.run(|newcomer| {
-                let mut place = house.seat(newcomer);
-                // Nobody closes it.
-                place.room = match self.when_full {
-                    // During a drain the workers end their clients, so this wait ends, too.
-                    WhenFull::Wait => room.acquire_owned(1).ok(),
-                    WhenFull::Reject => room.try_acquire_owned(1).ok(),
-                };
-                if place.room.is_none() {
-                    house.refuse(&place.seat, &Refusal::QueueFull { limit: self.queue });
-                } else if queue.send(place).is_err() {
-                    // The workers hold the other end for as long as this scope lasts.
-                    tracing::error!("no worker is left");
-                }
-            })
-        })
+        }
     }
 }

@@ -77,6 +77,7 @@ pub use spin::{RawSpin, SpinMutex};
 pub use stats::{Expired, Holder, LockStats, Spread};
 pub use ticket::{RawTicket, Ticket, TicketMutex};
 pub use timed::Timed;
+pub(crate) use timed::buckets;
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! [`Timed`]: any lock, with its sections watched.
 
-mod buckets;
+pub(crate) mod buckets;
 mod clock;
 mod cost;
 mod watch;

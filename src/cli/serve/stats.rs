@@ -1,9 +1,11 @@
-//! `--stats`: how the registry's lock goes, a line at a time.
+//! `--stats`: how the registry's lock goes, and how clients get in, a line at a time.
 
+use super::door;
 use crate::cli::output::LogWriter;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use guardhouse::Counters;
+use guardhouse::stats::Snapshot;
 use guardhouse::sync::{LockStats, Spread};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -45,17 +47,24 @@ impl Drop for LiveStats {
 /// Until the other end of `ended` is gone.
 fn print(every: Duration, counters: &Counters, mut log: LogWriter, ended: &Receiver<()>) {
     let mut next = Instant::now();
-    let mut earlier = LockStats::default();
+    let mut earlier = Snapshot::default();
     loop {
         next = following(next, every, Instant::now());
         match ended.recv_deadline(next) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
         }
-        if let Some(now) = counters.now().lock {
-            log.line(&interval(&now.since(&earlier)));
-            earlier = now;
+        let now = counters.now();
+        if let Some(lock) = &now.lock {
+            log.line(&interval(&match &earlier.lock {
+                Some(earlier) => lock.since(earlier),
+                None => lock.clone(),
+            }));
         }
+        for line in door::interval(&now, &earlier) {
+            log.line(&line);
+        }
+        earlier = now;
     }
 }
 
@@ -95,12 +104,12 @@ fn sections(stats: &LockStats) -> String {
     told.join("; ")
 }
 
-fn counted(count: u64, one: &str) -> String {
+pub(super) fn counted(count: u64, one: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {one}{plural}")
 }
 
-fn spread(times: &Spread) -> String {
+pub(super) fn spread(times: &Spread) -> String {
     let [p50, p99, max] = [times.p50, times.p99, times.max].map(short);
     format!("p50 {p50}, p99 {p99}, max {max}")
 }

@@ -14,13 +14,19 @@ const COUNT: usize = (64 - FINENESS as usize + 1) * PER_OCTAVE;
 ///
 /// The buckets are those of `HdrHistogram` with 3 bits of precision.
 #[derive(Debug)]
-pub(super) struct Buckets {
+pub(crate) struct Buckets {
     counts: [AtomicU64; COUNT],
     max: AtomicU64,
 }
 
+impl Default for Buckets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Buckets {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             counts: array::from_fn(|_| AtomicU64::new(0)),
             max: AtomicU64::new(0),
@@ -28,7 +34,7 @@ impl Buckets {
     }
 
     #[inline]
-    pub(super) fn add(&self, value: u64) {
+    pub(crate) fn add(&self, value: u64) {
         self.counts[index(value)].fetch_add(1, Ordering::Relaxed);
         // A new longest one is rare: mostly this is a load.
         if value > self.max.load(Ordering::Relaxed) {
@@ -36,13 +42,13 @@ impl Buckets {
         }
     }
 
-    pub(super) fn max(&self) -> u64 {
+    pub(crate) fn max(&self) -> u64 {
         self.max.load(Ordering::Relaxed)
     }
 }
 
 /// Upper end and count of every bucket in which anything is, from the smallest on.
-pub(super) fn sum<'a>(all: impl Iterator<Item = &'a Buckets>) -> impl Iterator<Item = (u64, u64)> {
+pub(crate) fn sum<'a>(all: impl Iterator<Item = &'a Buckets>) -> impl Iterator<Item = (u64, u64)> {
     let mut counts = [0; COUNT];
     for buckets in all {
         for (sum, count) in counts.iter_mut().zip(&buckets.counts) {
