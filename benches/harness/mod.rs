@@ -23,7 +23,8 @@ pub(crate) mod rounds;
 pub(crate) mod sheet;
 pub(crate) mod work;
 
-/// Whether everything is only to be tried out once, as by `cargo bench -- --test`.
+/// Whether everything is only to be tried out once: as criterion sees it, by `cargo bench -- --test` and by `cargo test`.
 pub(crate) fn only_a_test() -> bool {
-    std::env::args().any(|argument| argument == "--test")
+    let given = |flag: &str| std::env::args().any(|argument| argument == flag);
+    given("--test") || !given("--bench")
 }

@@ -175,6 +175,11 @@ impl ModelKind {
         matches!(self, Self::Epoll | Self::Kqueue | Self::Uring)
     }
 
+    /// Whether a client keeps its worker for as long as it stays, so that it takes a worker for each to serve them all.
+    pub const fn keeps_workers(self) -> bool {
+        matches!(self, Self::Prefork | Self::Pool)
+    }
+
     /// Whether it has as many workers as it is told to.
     pub const fn has_workers(self) -> bool {
         matches!(
