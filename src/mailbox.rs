@@ -321,6 +321,21 @@ impl Mailbox {
         }
     }
 
+    /// What a sender took and could not send after all comes back, before everything else: `rest` is what is left of
+    /// each message. The socket is full. Only for the thread that owns the client, where nobody else sends for it.
+    pub(crate) fn take_back(&self, rest: Vec<Box<[u8]>>) {
+        let mut state = self.state.lock();
+        if state.fate != Fate::Open {
+            state.lost += rest.len() as u64;
+            return;
+        }
+        debug_assert_eq!(state.sent_of_first, 0, "what is sent later comes later");
+        for message in rest.into_iter().rev() {
+            state.queue.push_front(Parcel::Reply(message));
+        }
+        self.duty.set(Duty::Blocked);
+    }
+
     /// No more posts are taken, and what waits is dropped. Returns how many messages this client never
     /// got in full, those counted that found no room. Waits for another sender's call to return, so that
     /// what it could not send is counted. Only for the thread that owns the client.

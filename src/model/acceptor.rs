@@ -151,6 +151,53 @@ impl<'a> Acceptor<'a> {
         }
         Ok(Accepted::Turn)
     }
+
+    /// Lets in a client whom the kernel accepted on this listener.
+    pub(super) fn take_in(&mut self, stream: TcpStream, admit: impl FnOnce(Newcomer)) {
+        let was_well = self.porter.door.reserve.read().is_well();
+        match stream.peer_addr() {
+            Ok(addr) => {
+                if let Knock::Came(newcomer) = self.porter.came(stream, addr, was_well) {
+                    admit(newcomer);
+                }
+            }
+            Err(error) => {
+                self.porter.context.stats.aborted();
+                tracing::debug!(%error, "a connection broke before it was served");
+            }
+        }
+    }
+
+    /// Puts the listener into the mode in which the kernel accepts on its own: it would not wait for clients at one that
+    /// never blocks.
+    pub(super) fn leave_it_to_the_kernel(&self) -> io::Result<()> {
+        self.listener.set_blocking(true)
+    }
+
+    /// The kernel accepts no more, because of `error` if there was one: [accepts](Self::accept) in its stead.
+    pub(super) fn go_on(
+        &mut self,
+        error: Option<io::Error>,
+        admit: impl FnMut(Newcomer),
+    ) -> io::Result<Accepted> {
+        if let Some(error) = error {
+            match Trouble::of(&error) {
+                Trouble::Fatal => return Err(error),
+                Trouble::TheirsAlone => {
+                    self.porter.context.stats.aborted();
+                    tracing::debug!(%error, "a connection broke before it was accepted");
+                }
+                Trouble::Nobody | Trouble::Shortage => {}
+            }
+        }
+        self.listener.set_blocking(false)?;
+        self.accept(admit)
+    }
+
+    /// Descriptors were short when somebody last accepted.
+    pub(super) fn is_short(&self) -> bool {
+        self.porter.door.reserve.read().short
+    }
 }
 
 /// Waits until somebody knocks at one of `doors`, or the drain begins; in a pause for the drain only, and no longer
@@ -244,13 +291,7 @@ impl<'a> Porter<'a> {
             (listener.accept(), reserve.is_well())
         };
         match accepted {
-            Ok((stream, addr)) => {
-                self.pause = FIRST_PAUSE;
-                if !was_well {
-                    self.door.reserve.write().recovered();
-                }
-                Ok(self.admit(stream, addr))
-            }
+            Ok((stream, addr)) => Ok(self.came(stream, addr, was_well)),
             Err(error) => match Trouble::of(&error) {
                 Trouble::Nobody => Ok(Knock::Nobody),
                 Trouble::TheirsAlone => {
@@ -262,6 +303,15 @@ impl<'a> Porter<'a> {
                 Trouble::Fatal => Err(error),
             },
         }
+    }
+
+    /// Somebody was accepted. `was_well`: as the reserve was found before that.
+    fn came(&mut self, stream: TcpStream, addr: SocketAddr, was_well: bool) -> Knock {
+        self.pause = FIRST_PAUSE;
+        if !was_well {
+            self.door.reserve.write().recovered();
+        }
+        self.admit(stream, addr)
     }
 
     fn admit(&self, stream: TcpStream, addr: SocketAddr) -> Knock {

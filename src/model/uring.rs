@@ -1,5 +1,29 @@
 //! [`Uring`]: loops on io_uring(7).
 
+#[cfg(all(
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64",
+        target_arch = "loongarch64",
+        target_arch = "powerpc64"
+    )
+))]
+mod proactor;
+#[cfg(not(all(
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64",
+        target_arch = "loongarch64",
+        target_arch = "powerpc64"
+    )
+)))]
+#[path = "uring/elsewhere.rs"]
+mod proactor;
+
 use super::{Context, Deal, Model, Unsupported};
 use crate::net::Listener;
 use std::io;
@@ -48,7 +72,7 @@ impl Model for Uring {
     }
 
     fn check(&self) -> Result<(), Unsupported> {
-        Err(Unsupported("it is not built yet".into()))
+        proactor::check()
     }
 
     fn listeners(&self) -> usize {
@@ -58,7 +82,7 @@ impl Model for Uring {
         }
     }
 
-    fn run(&self, _: Vec<Listener>, _: Context<'_>) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
+        proactor::run(super::only(listeners), context)
     }
 }

@@ -59,6 +59,11 @@ impl Listener {
         self.0.local_addr()
     }
 
+    /// Whether accepting waits for a connection, or never blocks, as it is at first.
+    pub(crate) fn set_blocking(&self, blocking: bool) -> io::Result<()> {
+        self.0.set_nonblocking(!blocking)
+    }
+
     /// The next connection that is ready.
     ///
     /// # Errors

@@ -129,6 +129,7 @@ suite! {
     kqueue: Kqueue {} none,
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     kqueue_loops: Kqueue { loops: crate::house::LOOPS, },
+    uring: Uring {} none,
 }
 
 #[test]

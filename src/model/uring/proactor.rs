@@ -1,0 +1,560 @@
+//! The proactor: one thread, a ring, and a guest per client. It says what is to be done, is told what was done, serves
+//! that, and says what is to be done next, all in one system call per turn.
+//!
+//! ```text
+//!   +--> submit and wait ---> every completion: admit | serve | send on ---> flush whoever was posted to --+
+//!   |                                                                                                      |
+//!   +----------------------- time-outs, drain <------------------------------------------------------------+
+//! ```
+//!
+//! A client that is gone keeps its place for as long as the kernel has something of it:
+//!
+//! ```text
+//!                admitted              gone                       the last completion
+//!      vacant -------------> Guest -------------> Leaving ---------------------------------> vacant
+//!                                 \___________ the kernel has nothing of it ________________/
+//! ```
+
+mod guest;
+mod inputs;
+mod needs;
+mod outgoing;
+mod ring;
+
+pub(super) use self::needs::check;
+
+use self::guest::{Guest, Receive};
+use self::outgoing::Outgoing;
+use self::ring::{Event, Op, Ring, Until};
+use crate::client::Client;
+use crate::connection::Stage;
+use crate::mailbox::Mailbox;
+use crate::model::acceptor::{Accepted, Acceptor, Newcomer};
+use crate::model::reactor::occupant::Occupant;
+use crate::model::reactor::rings::Rings;
+use crate::model::reactor::timers::Timers;
+use crate::model::{Buffers, Context};
+use crate::net::Listener;
+use crate::poller::Token;
+use crate::stats::Closed;
+use rustix::io::Errno;
+use slab::Slab;
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const WAKER: u32 = 0;
+const DRAIN: u32 = 1;
+const FORCE: u32 = 2;
+const LISTENER: u32 = 3;
+
+/// Newcomers of one turn: a crowd at the door must not starve those inside.
+const TURN: usize = 64;
+
+/// Completions of one turn. As long as more have come than the kernel told, they are taken before anybody's mailbox
+/// is flushed, up to so many.
+const CROWD: usize = 512;
+
+/// A place at a ring.
+enum Place {
+    Guest(Guest),
+    /// Its client is gone; the socket stays open until nothing of it is in flight.
+    Leaving {
+        #[allow(dead_code)] // Held, not used.
+        stream: Option<TcpStream>,
+        in_flight: u8,
+    },
+}
+
+/// Serves until shutdown.
+pub(super) fn run(listener: Listener, context: Context<'_>) -> io::Result<()> {
+    let mut proactor = Proactor::new(Acceptor::alone(listener, context)?, context)?;
+    let outcome = proactor.turn_until_empty();
+    if outcome.is_err() {
+        proactor.force();
+    }
+    outcome
+}
+
+struct Proactor<'a> {
+    // Declared first, dropped first: nothing of what follows is in the kernel's hands then.
+    ring: Ring,
+    outgoing: Outgoing,
+    context: Context<'a>,
+    /// `None` once draining has begun.
+    acceptor: Option<Acceptor<'a>>,
+    /// What the kernel does at the listener.
+    door: Option<Op>,
+    /// When to accept again.
+    paused_until: Option<Instant>,
+    places: Slab<Place>,
+    rings: Arc<Rings>,
+    timers: Timers,
+    buffers: Buffers,
+    /// The shutdown switch has moved on, which is looked at at the end of the turn.
+    switched: bool,
+    drain_deadline: Option<Instant>,
+    forced: bool,
+}
+
+impl<'a> Proactor<'a> {
+    fn new(acceptor: Acceptor<'a>, context: Context<'a>) -> io::Result<Self> {
+        let mut ring = Ring::new()?;
+        let rings = Arc::new(Rings::new()?);
+        ring.watch_readable(WAKER, rings.as_fd());
+        ring.watch_readable(DRAIN, context.shutdown.drain_fd());
+        let mut proactor = Self {
+            ring,
+            outgoing: Outgoing::new(),
+            context,
+            acceptor: Some(acceptor),
+            door: None,
+            paused_until: None,
+            places: Slab::new(),
+            rings,
+            timers: Timers::default(),
+            buffers: Buffers::new(),
+            switched: false,
+            drain_deadline: None,
+            forced: false,
+        };
+        proactor.accept()?;
+        Ok(proactor)
+    }
+
+    fn turn_until_empty(&mut self) -> io::Result<()> {
+        loop {
+            let until = if self.ring.has_arrivals() || !self.rings.fall_asleep() {
+                Until::Polled
+            } else {
+                Until::Happened(self.timeout())
+            };
+            let entered = self.enter(until);
+            self.rings.wake_up();
+            entered?;
+            let mut served = self.serve_all()?;
+            while served < CROWD && self.ring.has_more() {
+                self.enter(Until::Polled)?;
+                served += self.serve_all()?;
+            }
+            self.admit_arrivals()?;
+            self.flush_rung()?;
+            self.expire()?;
+            if self.switched {
+                self.shut_down()?;
+            }
+            if self.acceptor.is_none() && self.door.is_none() && self.places.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long nothing needs to be done unless something happens.
+    fn timeout(&self) -> Option<Duration> {
+        let next = [self.timers.next(), self.paused_until, self.drain_deadline]
+            .into_iter()
+            .flatten()
+            .min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Submits everything. Whatever was not sent is back in its mailbox afterwards, before anybody is served again.
+    fn enter(&mut self, until: Until) -> io::Result<()> {
+        self.ring.enter(&self.outgoing, until)?;
+        for unsent in self.ring.take_unsent() {
+            let key = self.outgoing.parcel(unsent.parcel).key as usize;
+            if let Some(Place::Guest(guest)) = self.places.get_mut(key) {
+                guest.refused(unsent.parcel, unsent.result, &mut self.outgoing);
+                self.settle(key);
+            }
+        }
+        self.outgoing.begin_anew();
+        Ok(())
+    }
+
+    /// Makes room where many have much to send.
+    fn make_room(&mut self) -> io::Result<()> {
+        if self.outgoing.is_full() {
+            self.enter(Until::Submitted)?;
+        }
+        Ok(())
+    }
+
+    /// Serves every completion that was told.
+    fn serve_all(&mut self) -> io::Result<usize> {
+        let mut served = 0;
+        while let Some(event) = self.ring.next_event() {
+            served += 1;
+            match event.op {
+                Op::Receive(key) => self.received(key as usize, event),
+                Op::Writable(key) => self.writable(key as usize),
+                Op::Readable(WAKER) => {
+                    self.rings.clear();
+                    self.ring.watch_readable(WAKER, self.rings.as_fd());
+                }
+                Op::Readable(LISTENER) | Op::Accept => self.accept_by_hand(event.result)?,
+                Op::Readable(_) => self.switched = true,
+            }
+            // What one turn reads may be more than a mailbox holds.
+            if self.rings.is_urgent() {
+                self.flush_rung()?;
+            }
+            self.make_room()?;
+        }
+        Ok(served)
+    }
+
+    /// What the end of input means at present.
+    fn ended(&self) -> Closed {
+        if self.forced {
+            Closed::Forced
+        } else if self.drain_deadline.is_some() {
+            Closed::Drained
+        } else {
+            Closed::Finished
+        }
+    }
+
+    fn received(&mut self, key: usize, event: Event) {
+        let ended = self.ended();
+        match self.places.get_mut(key) {
+            Some(Place::Guest(guest)) => {
+                if !event.more {
+                    guest.receive = Receive::Resting;
+                }
+                let received = match (event.result, &event.input) {
+                    (Ok(_), Some(input)) => Some(Ok(self.ring.bytes(input))),
+                    (Ok(_), None) => Some(Ok([].as_slice())),
+                    // It is asked anew if it is still to be; a buffer is there by then.
+                    (Err(Errno::CANCELED | Errno::NOBUFS | Errno::INTR | Errno::AGAIN), _) => None,
+                    (Err(errno), _) => Some(Err(errno)),
+                };
+                if let Some(received) = received {
+                    let reply = &mut self.buffers.reply;
+                    guest.received(received, reply, ended, &mut self.outgoing);
+                    guest
+                        .occupant
+                        .touch(self.context.limits.idle_timeout.is_some());
+                }
+                self.settle(key);
+            }
+            Some(Place::Leaving { .. }) if !event.more => self.landed(key),
+            _ => {}
+        }
+        if let Some(input) = event.input {
+            self.ring.give_back(input);
+        }
+    }
+
+    fn writable(&mut self, key: usize) {
+        match self.places.get_mut(key) {
+            Some(Place::Guest(guest)) => {
+                guest.watched = false;
+                guest.flush(&mut self.outgoing);
+                guest
+                    .occupant
+                    .touch(self.context.limits.idle_timeout.is_some());
+                self.settle(key);
+            }
+            Some(Place::Leaving { .. }) => self.landed(key),
+            None => {}
+        }
+    }
+
+    /// Something of a client that is gone is no longer in flight.
+    fn landed(&mut self, key: usize) {
+        if let Some(Place::Leaving { in_flight, .. }) = self.places.get_mut(key) {
+            *in_flight -= 1;
+            if *in_flight == 0 {
+                self.places.remove(key);
+            }
+        }
+    }
+
+    /// Has the kernel accept. When descriptors are short, it would fail even if nobody waits: it only watches then.
+    fn accept(&mut self) -> io::Result<()> {
+        let Some(acceptor) = &self.acceptor else {
+            return Ok(());
+        };
+        if acceptor.is_short() {
+            self.ring.watch_readable(LISTENER, acceptor.as_fd());
+            self.door = Some(Op::Readable(LISTENER));
+        } else {
+            acceptor.leave_it_to_the_kernel()?;
+            self.ring.accept(acceptor.as_fd());
+            self.door = Some(Op::Accept);
+        }
+        Ok(())
+    }
+
+    /// Lets in whom the kernel accepted.
+    fn admit_arrivals(&mut self) -> io::Result<()> {
+        for _ in 0..TURN {
+            let Some(stream) = self.ring.next_arrival() else {
+                break;
+            };
+            // Whom the kernel accepted after the drain began is hung up on, as who still waited in its queue.
+            if let Some(mut acceptor) = self.acceptor.take() {
+                acceptor.take_in(stream.into(), |newcomer| self.admit(newcomer));
+                self.acceptor = Some(acceptor);
+            }
+            self.make_room()?;
+        }
+        Ok(())
+    }
+
+    /// The kernel has stopped accepting, or somebody waits whom it cannot accept: the acceptor goes on by itself.
+    fn accept_by_hand(&mut self, result: Result<u32, Errno>) -> io::Result<()> {
+        self.door = None;
+        let Some(mut acceptor) = self.acceptor.take() else {
+            return Ok(());
+        };
+        let accepted = acceptor.go_on(result.err().map(io::Error::from), |newcomer| {
+            self.admit(newcomer);
+        });
+        self.acceptor = Some(acceptor);
+        match accepted? {
+            Accepted::Turn => self.accept()?,
+            Accepted::Pause(pause) => self.paused_until = Some(Instant::now() + pause),
+        }
+        Ok(())
+    }
+
+    fn admit(&mut self, newcomer: Newcomer) {
+        let Newcomer {
+            id,
+            addr,
+            stream,
+            permit,
+        } = newcomer;
+        let entry = self.places.vacant_entry();
+        let key = entry.key();
+        let outlet = Box::new(self.rings.outlet(Token(key)));
+        let mailbox = Arc::new(Mailbox::new(self.context.limits.mailbox, outlet));
+        let client = Client::new(id, addr, mailbox);
+        self.context.stats.opened();
+        tracing::info!(client = %id, %addr, "connected");
+        let occupant = Occupant::new(self.context.service, client, stream, permit);
+        entry.insert(Place::Guest(Guest::new(occupant, key as u32)));
+        if let Some(patience) = self.context.limits.idle_timeout {
+            self.timers.set(Instant::now() + patience, key, id);
+        }
+        self.settle(key);
+    }
+
+    /// Sends what was posted since the last time, each client's at once.
+    fn flush_rung(&mut self) -> io::Result<()> {
+        // Sessions that end here may post again. Those that then post still wait for the next turn, which
+        // comes at once: whoever posts without end must not keep the loop from its clients.
+        for _ in 0..2 {
+            let rung = self.rings.take();
+            if rung.is_empty() {
+                return Ok(());
+            }
+            for &Token(key) in &rung {
+                if let Some(Place::Guest(guest)) = self.places.get_mut(key) {
+                    guest.flush(&mut self.outgoing);
+                    self.settle(key);
+                    self.make_room()?;
+                }
+            }
+            self.rings.recycle(rung);
+        }
+        Ok(())
+    }
+
+    /// Draws the consequences of a client's new state: what the kernel is to do, or that it is gone.
+    #[inline]
+    fn settle(&mut self, key: usize) {
+        let ended = self.ended();
+        let Some(Place::Guest(guest)) = self.places.get_mut(key) else {
+            return;
+        };
+        if guest.has_held() {
+            guest.serve_held(&mut self.buffers.reply, ended, &mut self.outgoing);
+        }
+        if guest.stage() != Stage::Talking {
+            return self.settle_leaver(key);
+        }
+        ask(&mut self.ring, key as u32, guest);
+    }
+
+    fn settle_leaver(&mut self, key: usize) {
+        let Some(Place::Guest(guest)) = self.places.get_mut(key) else {
+            return;
+        };
+        guest.send_gathered(&mut self.outgoing);
+        let occupant = &mut guest.occupant;
+        if let Stage::Leaving(why) = occupant.connection.stage()
+            && !occupant.connection.is_blocked()
+            && occupant.parting.is_none()
+            && let Some(at) = occupant.part(why)
+        {
+            let id = occupant.connection.client().id();
+            self.timers.set(at, key, id);
+        }
+        if let Stage::Gone(why) = guest.stage() {
+            self.remove(key, why);
+        } else {
+            ask(&mut self.ring, key as u32, guest);
+        }
+    }
+
+    fn remove(&mut self, key: usize, why: Closed) {
+        let Some(place) = self.places.get_mut(key) else {
+            return;
+        };
+        let place = std::mem::replace(
+            place,
+            Place::Leaving {
+                stream: None,
+                in_flight: 0,
+            },
+        );
+        let Place::Guest(guest) = place else {
+            unreachable!("only a guest is removed");
+        };
+        let client = guest.occupant.connection.client();
+        let lost = guest.occupant.lost + client.mailbox().close();
+        tracing::info!(client = %client.id(), addr = %client.addr(), %why, lost, "closed");
+        self.context.stats.closed(why, lost);
+        let in_flight = guest.in_flight();
+        let stream = guest.occupant.into_stream();
+        if in_flight == 0 {
+            self.places.remove(key);
+        } else {
+            self.ring.cancel_all(stream.as_fd());
+            self.places[key] = Place::Leaving {
+                stream: Some(stream),
+                in_flight,
+            };
+        }
+        let places = &self.places;
+        self.timers.prune(
+            places.len(),
+            |key, id| matches!(places.get(key), Some(Place::Guest(guest)) if guest.id() == id),
+        );
+    }
+
+    /// Ends whoever has been silent for too long, lingered for too long, or outlived the drain.
+    fn expire(&mut self) -> io::Result<()> {
+        if self.timers.is_empty() && self.paused_until.is_none() && self.drain_deadline.is_none() {
+            return Ok(());
+        }
+        let now = Instant::now();
+        while let Some((key, id)) = self.timers.due(now) {
+            let Some(Place::Guest(guest)) = self.places.get_mut(key) else {
+                continue;
+            };
+            if guest.id() != id {
+                continue;
+            }
+            let idle_timeout = self.context.limits.idle_timeout;
+            match guest.look(now, idle_timeout, &mut self.buffers, &mut self.outgoing) {
+                Some(again) => self.timers.set(again, key, id),
+                None => self.settle(key),
+            }
+            self.make_room()?;
+        }
+        if self.paused_until.is_some_and(|until| until <= now) {
+            self.paused_until = None;
+            self.accept()?;
+        }
+        if self.drain_deadline.is_some_and(|deadline| deadline <= now) && !self.forced {
+            self.force();
+        }
+        Ok(())
+    }
+
+    /// The shutdown switch has moved on.
+    fn shut_down(&mut self) -> io::Result<()> {
+        self.switched = false;
+        let shutdown = self.context.shutdown;
+        if self.drain_deadline.is_none() && !self.forced {
+            self.drain_deadline = Some(Instant::now() + self.context.limits.drain);
+            self.acceptor = None;
+            if let Some(op) = self.door {
+                self.ring.cancel(op);
+            }
+            self.paused_until = None;
+            self.ring.watch_readable(FORCE, shutdown.force_fd());
+            self.begin_drain()?;
+        }
+        if shutdown.is_forced() && !self.forced {
+            self.force();
+        }
+        Ok(())
+    }
+
+    /// Idle clients are closed here and now; the others' input ends after what has arrived.
+    fn begin_drain(&mut self) -> io::Result<()> {
+        // All are looked at before any is closed: the line that one leaves behind must not make others busy.
+        let (idle, busy): (Vec<usize>, Vec<usize>) = self.keys().into_iter().partition(
+            |&key| matches!(&self.places[key], Place::Guest(guest) if guest.is_idle(&self.outgoing)),
+        );
+        let Context { stats, limits, .. } = self.context;
+        stats.drain_began(idle.len() as u64, busy.len() as u64, limits.drain);
+        let now = Instant::now();
+        for key in busy {
+            if let Place::Guest(guest) = &mut self.places[key] {
+                let at = guest.occupant.call_last(now);
+                self.timers.set(at, key, guest.id());
+            }
+        }
+        for key in idle {
+            if let Place::Guest(guest) = &mut self.places[key] {
+                guest.occupant.was_idle = true;
+                let reply = &mut self.buffers.reply;
+                guest.end(reply, Closed::Drained, &mut self.outgoing);
+                self.settle(key);
+                self.make_room()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn force(&mut self) {
+        self.forced = true;
+        self.drain_deadline = None;
+        let mut cut_off = 0;
+        for key in self.keys() {
+            if let Some(Place::Guest(guest)) = self.places.get_mut(key) {
+                cut_off += u64::from(!guest.occupant.was_idle);
+                guest.occupant.connection.abandon(Closed::Forced);
+                self.settle(key);
+            }
+        }
+        self.context.stats.drain_forced(cut_off);
+    }
+
+    /// Where there is a client.
+    fn keys(&self) -> Vec<usize> {
+        self.places
+            .iter()
+            .filter(|(_, place)| matches!(place, Place::Guest(_)))
+            .map(|(key, _)| key)
+            .collect()
+    }
+}
+
+/// Tells the kernel what is wanted of a client's socket, where that has changed.
+#[inline]
+fn ask(ring: &mut Ring, key: u32, guest: &mut Guest) {
+    match (guest.receive, guest.wants_receive()) {
+        (Receive::Resting, true) => {
+            ring.receive(key, guest.occupant.stream.as_fd());
+            guest.receive = Receive::Receiving;
+        }
+        (Receive::Receiving, false) => {
+            ring.cancel(Op::Receive(key));
+            guest.receive = Receive::Ending;
+        }
+        _ => {}
+    }
+    if guest.occupant.connection.is_blocked() && !guest.watched {
+        ring.watch_writable(key, guest.occupant.stream.as_fd());
+        guest.watched = true;
+    }
+}

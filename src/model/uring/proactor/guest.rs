@@ -1,0 +1,301 @@
+//! One client of a completion loop: an [`Occupant`], and what the kernel is doing for it.
+//!
+//! ```text
+//!                 asked                  the end, an error, no buffer
+//!      Resting ----------> Receiving ---------------------------------> Resting
+//!                              \                                           ^
+//!                               +-- cancelled --> Ending --- the last -----+
+//! ```
+//!
+//! A client that does not read is not read from: its receive is cancelled. What had been received by then is *held*, and
+//! served before it is received from again. It is no more than one visit of the kernel brings.
+//!
+//! Its bytes go out in one of two ways: gathered, as long as they are few, to be submitted with everybody else's; or by
+//! a call of their own, when they are many, when the last ones were refused, and at the end.
+
+use super::outgoing::{Gathered, Outgoing};
+use crate::client::ClientId;
+use crate::connection::Stage;
+use crate::mailbox::Flushed;
+use crate::model::Buffers;
+use crate::model::reactor::occupant::Occupant;
+use crate::net::socket::{self, Wait};
+use crate::stats::Closed;
+use rustix::io::Errno;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// Where a client's receive stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receive {
+    Resting,
+    Receiving,
+    Ending,
+}
+
+pub(super) struct Guest {
+    pub(super) occupant: Occupant,
+    key: u32,
+    pub(super) receive: Receive,
+    /// It is asked for room.
+    pub(super) watched: bool,
+    gathered: Gathered,
+    /// What came while it was not to be read from, and whether that was all.
+    held: Vec<u8>,
+    held_end: Option<Result<(), Errno>>,
+}
+
+/// How its bytes leave.
+struct Way<'a> {
+    outgoing: &'a mut Outgoing,
+    gathered: &'a mut Gathered,
+    key: u32,
+    at_once: bool,
+    /// What was gathered and went out at once, as far as it went.
+    cut_short: Option<(u32, usize)>,
+}
+
+impl Way<'_> {
+    #[inline]
+    fn send(&mut self, stream: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if !self.at_once
+            && self
+                .outgoing
+                .gather(self.gathered, self.key, stream, slices)
+        {
+            return Ok(slices.iter().map(|slice| slice.len()).sum());
+        }
+        self.send_gathered(stream)?;
+        socket::send(stream, slices, Wait::Never)
+    }
+
+    /// What was gathered goes first.
+    fn send_gathered(&mut self, stream: BorrowedFd<'_>) -> io::Result<()> {
+        if self.cut_short.is_some() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let Some(index) = self.outgoing.find(*self.gathered) else {
+            return Ok(());
+        };
+        let bytes = self.outgoing.bytes(self.outgoing.parcel(index));
+        let all = bytes.len();
+        let sent = socket::send(stream, &[IoSlice::new(bytes)], Wait::Never);
+        match sent {
+            Ok(sent) if sent == all => {
+                self.outgoing.withdraw(self.gathered);
+                Ok(())
+            }
+            Ok(sent) => {
+                self.cut_short = Some((index, sent));
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            Err(error) => {
+                self.cut_short = Some((index, 0));
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Guest {
+    pub(super) fn new(occupant: Occupant, key: u32) -> Self {
+        Self {
+            occupant,
+            key,
+            receive: Receive::Resting,
+            watched: false,
+            gathered: Gathered::default(),
+            held: Vec::new(),
+            held_end: None,
+        }
+    }
+
+    /// Lends the occupant a way for its bytes.
+    #[inline]
+    fn with_way<R>(
+        &mut self,
+        outgoing: &mut Outgoing,
+        at_once: bool,
+        act: impl FnOnce(&mut Occupant, &mut Way<'_>) -> R,
+    ) -> R {
+        let mut way = Way {
+            outgoing,
+            gathered: &mut self.gathered,
+            key: self.key,
+            at_once,
+            cut_short: None,
+        };
+        let done = act(&mut self.occupant, &mut way);
+        if let Some((index, sent)) = way.cut_short {
+            self.take_back(outgoing, index, sent);
+        }
+        done
+    }
+
+    /// Something was received, or the end of it.
+    #[inline]
+    pub(super) fn received(
+        &mut self,
+        received: Result<&[u8], Errno>,
+        reply: &mut Vec<u8>,
+        ended: Closed,
+        outgoing: &mut Outgoing,
+    ) {
+        if !self.is_read() {
+            self.hold(received);
+            return;
+        }
+        let received = received.map_err(io::Error::from);
+        self.with_way(outgoing, false, |occupant, way| {
+            occupant.received(received, reply, ended, |stream, slices| {
+                way.send(stream, slices)
+            });
+        });
+    }
+
+    /// Whether what arrives is served at once.
+    #[inline]
+    fn is_read(&self) -> bool {
+        self.occupant.wants_read() && !self.holds()
+    }
+
+    fn holds(&self) -> bool {
+        !self.held.is_empty() || self.held_end.is_some()
+    }
+
+    #[cold]
+    fn hold(&mut self, received: Result<&[u8], Errno>) {
+        if self.occupant.parting.is_some() {
+            // What comes now comes too late. Only a connection that breaks matters, while its last words travel.
+            if received.is_err() {
+                self.occupant.connection.abandon(Closed::Lost);
+            }
+            return;
+        }
+        match received {
+            Ok([]) => self.held_end = Some(Ok(())),
+            Ok(bytes) => self.held.extend_from_slice(bytes),
+            Err(errno) => self.held_end = Some(Err(errno)),
+        }
+    }
+
+    /// Serves what was held, as far as its client reads.
+    pub(super) fn serve_held(
+        &mut self,
+        reply: &mut Vec<u8>,
+        ended: Closed,
+        outgoing: &mut Outgoing,
+    ) {
+        if self.occupant.wants_read() && !self.held.is_empty() {
+            let held = std::mem::take(&mut self.held);
+            let end = self.held_end.take();
+            self.received(Ok(&held), reply, ended, outgoing);
+            self.held_end = end;
+        }
+        if self.occupant.wants_read()
+            && self.held.is_empty()
+            && let Some(end) = self.held_end.take()
+        {
+            self.received(end.map(|()| [].as_slice()), reply, ended, outgoing);
+        }
+    }
+
+    /// Whether there is something that its client may be served now.
+    pub(super) fn has_held(&self) -> bool {
+        self.holds() && self.occupant.wants_read()
+    }
+
+    /// Whether it is to be received from, once it no longer is.
+    pub(super) fn wants_receive(&self) -> bool {
+        self.occupant.wants_read() && self.held_end.is_none()
+    }
+
+    /// Input is over.
+    pub(super) fn end(&mut self, reply: &mut Vec<u8>, why: Closed, outgoing: &mut Outgoing) {
+        self.with_way(outgoing, false, |occupant, way| {
+            occupant.end_through(reply, why, |stream, slices| way.send(stream, slices));
+        });
+    }
+
+    /// Its time has come to be looked at.
+    pub(super) fn look(
+        &mut self,
+        now: Instant,
+        idle_timeout: Option<Duration>,
+        buffers: &mut Buffers,
+        outgoing: &mut Outgoing,
+    ) -> Option<Instant> {
+        self.with_way(outgoing, false, |occupant, way| {
+            occupant.look_through(now, idle_timeout, buffers, |stream, slices| {
+                way.send(stream, slices)
+            })
+        })
+    }
+
+    /// Sends what waits in its mailbox.
+    pub(super) fn flush(&mut self, outgoing: &mut Outgoing) {
+        let at_once = self.occupant.connection.is_blocked();
+        self.with_way(outgoing, at_once, |occupant, way| {
+            occupant.flush_through(|stream, slices| way.send(stream, slices));
+        });
+    }
+
+    /// Sends what was gathered for it, before it is looked after whether everything is sent.
+    pub(super) fn send_gathered(&mut self, outgoing: &mut Outgoing) {
+        if outgoing.find(self.gathered).is_none() {
+            return;
+        }
+        let sent = self.with_way(outgoing, true, |occupant, way| {
+            way.send_gathered(occupant.stream.as_fd())
+        });
+        if let Err(error) = sent
+            && error.kind() != io::ErrorKind::WouldBlock
+        {
+            self.occupant.connection.flushed(Err(error));
+        }
+    }
+
+    /// A parcel was submitted, and was not sent in full.
+    pub(super) fn refused(
+        &mut self,
+        index: u32,
+        result: Result<u32, Errno>,
+        outgoing: &mut Outgoing,
+    ) {
+        let sent = result.unwrap_or(0) as usize;
+        self.take_back(outgoing, index, sent);
+        if let Err(errno) = result
+            && !matches!(errno, Errno::AGAIN | Errno::INTR)
+        {
+            self.occupant.connection.flushed(Err(errno.into()));
+        }
+    }
+
+    /// Puts what was gathered and not sent back to where it came from.
+    fn take_back(&mut self, outgoing: &mut Outgoing, index: u32, sent: usize) {
+        let rest = outgoing.rest(index, sent);
+        outgoing.withdraw(&mut self.gathered);
+        let connection = &mut self.occupant.connection;
+        connection.client().mailbox().take_back(rest);
+        connection.flushed(Ok(Flushed::Blocked));
+    }
+
+    /// Nothing unanswered, nothing unsent.
+    pub(super) fn is_idle(&self, outgoing: &Outgoing) -> bool {
+        self.occupant.is_idle() && !self.holds() && outgoing.find(self.gathered).is_none()
+    }
+
+    /// How many of its operations the kernel has.
+    pub(super) fn in_flight(&self) -> u8 {
+        u8::from(self.receive != Receive::Resting) + u8::from(self.watched)
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.occupant.connection.stage()
+    }
+
+    pub(super) fn id(&self) -> ClientId {
+        self.occupant.connection.client().id()
+    }
+}
