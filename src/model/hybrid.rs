@@ -17,6 +17,8 @@ use std::num::NonZeroUsize;
 ///
 /// So clients that stay, however idle, starve nobody, as they would a [`Pool`](super::Pool); and a session that computes
 /// for long keeps one worker, and not the reactor.
+///
+/// The queue is an [`Executor`], and holds every client once at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Hybrid {
     workers: NonZeroUsize,
@@ -50,41 +52,30 @@ impl Model for Hybrid {
     }
 
     fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
-        run(self.workers.get(), only(listeners), context)
+        run(*self, only(listeners), context)
     }
 }
 
 #[cfg(target_os = "linux")]
-fn run(workers: usize, listener: Listener, context: Context<'_>) -> io::Result<()> {
+fn run(hybrid: Hybrid, listener: Listener, context: Context<'_>) -> io::Result<()> {
     use super::Buffers;
-    use super::lobby::{Closing, Desk, Guest, Lobby};
+    use super::lobby::{Desk, Guest, Lobby};
     use std::sync::Arc;
-    use std::thread::{self, Builder};
 
     let lobby = Lobby::new(context)?;
     let mut desk = Desk::new(&lobby, listener)?;
-    let outcome = thread::scope(|scope| {
-        let _closing = Closing(context.shutdown);
-        let (queue, jobs) = crossbeam_channel::unbounded::<Arc<Guest>>();
-        for _ in 0..workers {
-            let jobs = jobs.clone();
-            let lobby = &lobby;
-            Builder::new()
-                .name("gh-worker".into())
-                .spawn_scoped(scope, move || {
-                    let mut buffers = Buffers::new();
-                    for guest in jobs {
-                        lobby.serve(guest, &mut buffers);
-                    }
-                })?;
-        }
-        drop(jobs);
+    let serve = |guest: Arc<Guest>, buffers: &mut Buffers| lobby.serve(guest, buffers);
+    // A guest is handed over once at most before it is served: what waits is as bounded as they are.
+    let react = |hand_over: &dyn Fn(Arc<Guest>)| {
         while let Some(guest) = desk.next(&lobby)? {
-            // A guest is in the queue once at most: it is as bounded as they are.
-            let _ = queue.send(guest);
+            hand_over(guest);
         }
         Ok(())
-    });
+    };
+    let outcome = hybrid
+        .executor
+        .run(hybrid.workers, Buffers::new, serve, react)
+        .flatten();
     lobby.clear_up();
     outcome
 }

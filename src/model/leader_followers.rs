@@ -42,33 +42,43 @@ impl Model for LeaderFollowers {
     }
 }
 
+/// Begins the drain when the threads are to end, also when one of them could not be started: a leader waits for a drain
+/// or a client, and for nothing else.
+#[cfg(target_os = "linux")]
+struct Closing<'a>(&'a crate::shutdown::Shutdown);
+
+#[cfg(target_os = "linux")]
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.drain();
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn run(threads: usize, listener: Listener, context: Context<'_>) -> io::Result<()> {
     use super::Buffers;
-    use super::lobby::{Closing, Desk, Lobby};
+    use super::lobby::{Desk, Lobby};
     use parking_lot::Mutex;
+    use std::panic::resume_unwind;
     use std::thread::{self, Builder};
 
     let lobby = Lobby::new(context)?;
-    let desk = Mutex::new(Some(Desk::new(&lobby, listener)?));
+    let lead = Mutex::new(Some(Desk::new(&lobby, listener)?));
     let take_turns = || -> io::Result<()> {
-        let _closing = Closing(context.shutdown);
         let mut buffers = Buffers::new();
         loop {
-            let mut leading = desk.lock();
-            let Some(desk) = leading.as_mut() else {
+            let mut leads = lead.lock();
+            // It is put back for the next leader only after it went well: neither an error nor a panic leaves a
+            // broken desk.
+            let Some(mut desk) = leads.take() else {
                 return Ok(());
             };
-            let next = desk.next(&lobby);
-            if !matches!(next, Ok(Some(_))) {
-                // Nobody is left, or nothing goes any more: the others need not look.
-                *leading = None;
-            }
-            drop(leading);
-            match next? {
-                Some(guest) => lobby.serve(guest, &mut buffers),
-                None => return Ok(()),
-            }
+            let Some(guest) = desk.next(&lobby)? else {
+                return Ok(());
+            };
+            *leads = Some(desk);
+            drop(leads);
+            lobby.serve(guest, &mut buffers);
         }
     };
     let outcome = thread::scope(|scope| {
@@ -82,7 +92,7 @@ fn run(threads: usize, listener: Listener, context: Context<'_>) -> io::Result<(
         for follower in followers {
             match follower.join() {
                 Ok(ended) => outcome = outcome.and(ended),
-                Err(panic) => std::panic::resume_unwind(panic),
+                Err(panic) => resume_unwind(panic),
             }
         }
         outcome

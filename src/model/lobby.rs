@@ -45,11 +45,11 @@ use crate::connection::Stage;
 use crate::mailbox::Mailbox;
 use crate::net::socket;
 use crate::poller::{SharedEpoll, Token, Trigger};
-use crate::shutdown::Shutdown;
 use crate::stats::Closed;
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -86,14 +86,26 @@ impl<'a> Lobby<'a> {
         })
     }
 
-    /// Serves a guest that the desk gave out. Afterwards it is parked, handed over, or gone.
+    /// Serves a guest that the desk gave out. Afterwards it is parked, handed over, or gone. Never panics: what sessions
+    /// throw is caught where they are called, and what anything else does costs its guest only.
     pub(super) fn serve(&self, guest: Arc<Guest>, buffers: &mut Buffers) {
-        for _ in 0..TURNS {
-            if self.turn(&guest, buffers) == Outcome::Gone || guest.calls.leave() {
-                return;
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            for _ in 0..TURNS {
+                if self.turn(&guest, buffers) == Outcome::Gone || guest.calls.leave() {
+                    return false;
+                }
+            }
+            true
+        }));
+        match served {
+            Ok(false) => {}
+            Ok(true) => self.book.hand_over(guest),
+            Err(panic) => {
+                // What was thrown may panic again when it is dropped.
+                std::mem::forget(panic);
+                self.bury(&guest);
             }
         }
-        self.book.hand_over(guest);
     }
 
     /// Cuts off whoever is left, where a desk broke. Only when all other threads have ended.
@@ -244,6 +256,17 @@ impl<'a> Lobby<'a> {
         Outcome::Gone
     }
 
+    /// Something panicked, and not a session. That may have been the log: nothing is said here.
+    fn bury(&self, guest: &Guest) {
+        let place = guest.place.lock().vacate();
+        if !matches!(place, Place::Gone) {
+            self.context.stats.closed(Closed::Panicked, 0);
+        }
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(place)));
+        std::mem::forget(dropped);
+        self.book.strike(guest);
+    }
+
     fn forget(&self, stream: &TcpStream) {
         if let Err(error) = self.set.delete(stream.as_fd()) {
             tracing::error!(%error, "a client that left was not watched");
@@ -256,14 +279,4 @@ impl<'a> Lobby<'a> {
 enum Outcome {
     Stays,
     Gone,
-}
-
-/// Begins the drain when it is dropped: a thread that ends early, also by a panic, must not leave the others to wait for
-/// guests for ever.
-pub(super) struct Closing<'a>(pub(super) &'a Shutdown);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        self.0.drain();
-    }
 }

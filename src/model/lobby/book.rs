@@ -54,11 +54,13 @@ impl Book {
         guest
     }
 
-    /// Strikes out a guest that is gone.
+    /// Strikes out a guest that is gone, if it is still in here.
     pub(super) fn strike(&self, guest: &Guest) {
         let mut pages = self.pages.lock();
         let Pages { guests, timers, .. } = &mut *pages;
-        guests.remove(guest.key);
+        if guests.get(guest.key).is_some_and(|g| g.id == guest.id) {
+            guests.remove(guest.key);
+        }
         timers.prune(guests.len(), |key, id| {
             guests.get(key).is_some_and(|guest| guest.id == id)
         });

@@ -204,7 +204,7 @@ fn admit(lobby: &Lobby<'_>, newcomer: Newcomer) -> Option<Arc<Guest>> {
     let (id, addr) = (newcomer.id, newcomer.addr);
     let guest = lobby
         .book
-        .enter(|key| Guest::new(key, newcomer, Arc::clone(&lobby.book)));
+        .enter(|key| Guest::new(key, newcomer, &lobby.book));
     if let Err(error) = guest.watch(lobby) {
         if let Place::Arriving(newcomer) = guest.place.lock().vacate() {
             let why = Refusal::Unwatchable(error);

@@ -23,7 +23,8 @@ pub(in crate::model) struct Guest {
     pub(super) key: usize,
     pub(super) calls: Calls,
     pub(super) place: Mutex<Place>,
-    book: Arc<Book>,
+    /// Which holds the guest.
+    book: Weak<Book>,
 }
 
 /// Where a guest is.
@@ -44,13 +45,13 @@ impl Place {
 
 impl Guest {
     /// Owned by its maker.
-    pub(super) fn new(key: usize, newcomer: Newcomer, book: Arc<Book>) -> Self {
+    pub(super) fn new(key: usize, newcomer: Newcomer, book: &Arc<Book>) -> Self {
         Self {
             id: newcomer.id,
             key,
             calls: Calls::owned(),
             place: Mutex::new(Place::Arriving(newcomer)),
-            book,
+            book: Arc::downgrade(book),
         }
     }
 
@@ -111,8 +112,8 @@ impl Outlet for Direct {
             Ok(Flushed::Blocked | Flushed::CutOff) | Err(_) => {
                 if let Some(guest) = self.guest.upgrade()
                     && guest.calls.call(Call::RUNG)
+                    && let Some(book) = guest.book.upgrade()
                 {
-                    let book = Arc::clone(&guest.book);
                     book.hand_over(guest);
                 }
             }
