@@ -85,7 +85,11 @@ impl Crowd {
 }
 
 fn out_of_descriptors(args: &str) {
-    let server = Serving::of(limited("-n 40", &serve(args)));
+    out_of_so_many_descriptors("-n 40", args);
+}
+
+fn out_of_so_many_descriptors(limit: &str, args: &str) {
+    let server = Serving::of(limited(limit, &serve(args)));
     let mut crowd = Crowd::default();
     crowd.come(server.addr, 60);
     let (served, refused) = (crowd.served.len(), crowd.refused.len());
@@ -125,6 +129,22 @@ fn thread_tells_clients_that_it_is_out_of_descriptors() {
 fn pool_tells_clients_that_it_is_out_of_descriptors() {
     // Workers for all: it is descriptors that are short.
     out_of_descriptors("echo --model pool --workers 64");
+}
+
+#[test]
+fn workers_behind_a_lock_tell_clients_that_they_are_out_of_descriptors() {
+    out_of_descriptors("echo --model pool --workers 64 --accept mutex");
+}
+
+#[test]
+fn workers_that_accept_all_at_once_tell_clients_that_they_are_out_of_descriptors() {
+    out_of_descriptors("echo --model pool --workers 64 --accept free");
+}
+
+#[test]
+fn workers_with_a_listener_each_tell_clients_that_they_are_out_of_descriptors() {
+    // A listener is a descriptor, too: 20 of them, as many again for clients, if there were no others.
+    out_of_so_many_descriptors("-n 48", "echo --model pool --workers 20 --accept reuseport");
 }
 
 #[test]
@@ -235,7 +255,19 @@ fn unlucky(inject: &str, args: &str) -> Option<Command> {
     Some(piped(command))
 }
 
-const MODELS: [&str; 6] = ["iterative", "thread", "pool", "select", "poll", "epoll"];
+const MODELS: [&str; 11] = [
+    "iterative",
+    "thread",
+    "pool",
+    "pool --accept mutex",
+    "pool --accept free",
+    "pool --accept reuseport",
+    "leader-followers",
+    "select",
+    "poll",
+    "epoll",
+    "hybrid",
+];
 
 #[test]
 fn interrupted_system_calls_lose_nobody_and_nothing() {

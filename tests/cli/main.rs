@@ -8,6 +8,7 @@ mod common;
 mod connect;
 mod foreign;
 mod kinds;
+mod pool;
 mod serve;
 mod streams;
 mod wrong_use;

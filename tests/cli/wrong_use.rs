@@ -41,6 +41,60 @@ fn options_of_a_pool_need_a_pool() {
 }
 
 #[test]
+fn ways_to_accept_need_a_model_that_has_them() {
+    refused(
+        "echo --accept free",
+        &["--accept free", "--model pool or ", "--model is thread"],
+    );
+    for accept in ["mutex", "free"] {
+        refused(
+            &format!("echo --model epoll --accept {accept}"),
+            &[
+                &format!("--accept {accept}"),
+                "--model pool only",
+                "acceptor or reuseport",
+            ],
+        );
+    }
+    refused(
+        "echo --model pool --accept everybody",
+        &["'everybody'", "acceptor, mutex, free, reuseport"],
+    );
+}
+
+#[test]
+fn without_an_acceptor_there_is_no_queue_to_have_options() {
+    for accept in ["mutex", "free", "reuseport"] {
+        for flag in [
+            "--queue 3",
+            "--when-full caller-runs",
+            "--executor stealing",
+        ] {
+            refused(
+                &format!("echo --model pool --accept {accept} {flag}"),
+                &[flag, &format!("--accept {accept}"), "no queue"],
+            );
+        }
+    }
+}
+
+#[test]
+fn an_executor_needs_a_model_that_hands_work_over() {
+    refused(
+        "echo --executor rayon",
+        &["--executor rayon", "--model pool or hybrid", "thread"],
+    );
+    refused(
+        "echo --model pool --executor tokio",
+        &["'tokio'", "channel, stealing, rayon"],
+    );
+    refused(
+        "echo --model pool --when-full panic",
+        &["'panic'", "wait, reject, caller-runs"],
+    );
+}
+
+#[test]
 fn numbers_out_of_range_are_refused_with_the_range() {
     refused(
         "echo --model pool --workers 0",
