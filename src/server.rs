@@ -189,15 +189,26 @@ impl Server {
             return wrong("drain is longer than 30 days");
         }
         let model = self.model.name();
-        if self.service.needs_shared_memory() && !self.model.shares_memory() {
-            return Err(StartError::Options(format!(
-                "--model {model} serves each client in a process of its own, or nearly so, and processes share no \
-                 memory: a service whose clients meet, as in a chat, cannot run under it"
-            )));
+        if !self.model.shares_memory() {
+            self.check_without_shared_memory(model)?;
         }
         self.model
             .check()
             .map_err(|reason| StartError::Unsupported { model, reason })
+    }
+
+    fn check_without_shared_memory(&self, model: &str) -> Result<(), StartError> {
+        let sentence = if self.service.needs_shared_memory() {
+            "a service whose clients meet, as in a chat, needs one memory for all: serve it under a model of one \
+             process, such as thread"
+        } else if self.service.lock_stats().is_some() {
+            "each has a lock of its own, so there is no one lock to watch: leave out --stats, or the Timed in a library"
+        } else {
+            return Ok(());
+        };
+        Err(StartError::Options(format!(
+            "--model {model} serves from several processes, which share no memory: {sentence}"
+        )))
     }
 
     fn bind(&self) -> Result<Vec<Listener>, StartError> {

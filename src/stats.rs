@@ -1,9 +1,14 @@
 //! [`Stats`]: what happened, counted. Nothing that a server refuses, drops or cuts off goes uncounted.
 
+mod event;
+
+pub(crate) use event::Event;
+
 use crate::sync::buckets::{self, Buckets};
 use crate::sync::{LockStats, Spread};
 use parking_lot::Mutex;
 use serde::Serialize;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use thiserror::Error;
@@ -34,6 +39,44 @@ pub enum Refusal {
     /// No thread could be started.
     #[error("server could not start a thread for you: {0}")]
     NoThread(std::io::Error),
+    /// No process could be started.
+    #[error("server could not start a process for you: {0}")]
+    NoProcess(std::io::Error),
+}
+
+impl Refusal {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::Full { .. } => RefusalKind::Full,
+            Self::QueueFull { .. } => RefusalKind::QueueFull,
+            Self::Descriptors(_) => RefusalKind::Descriptors,
+            Self::Unwatchable(_) => RefusalKind::Unwatchable,
+            Self::NoThread(_) => RefusalKind::NoThread,
+            Self::NoProcess(_) => RefusalKind::NoProcess,
+        }
+    }
+}
+
+/// A [`Refusal`] without its particulars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RefusalKind {
+    Full,
+    QueueFull,
+    Descriptors,
+    Unwatchable,
+    NoThread,
+    NoProcess,
+}
+
+impl RefusalKind {
+    const ALL: [Self; 6] = [
+        Self::Full,
+        Self::QueueFull,
+        Self::Descriptors,
+        Self::Unwatchable,
+        Self::NoThread,
+        Self::NoProcess,
+    ];
 }
 
 /// Why a conversation ended.
@@ -67,7 +110,17 @@ pub enum Closed {
 }
 
 impl Closed {
-    const ALL: usize = Self::Forced as usize + 1;
+    /// In the order of their numbers.
+    const ALL: [Self; 8] = [
+        Self::Finished,
+        Self::ByService,
+        Self::Panicked,
+        Self::Idle,
+        Self::TooSlow,
+        Self::Lost,
+        Self::Drained,
+        Self::Forced,
+    ];
 
     /// Whether the last words need the connection read on, so that no RST overtakes them.
     pub(crate) fn lingers(self) -> bool {
@@ -85,14 +138,20 @@ pub struct Stats {
     queue_wait: Buckets,
     aborted: AtomicU64,
     opened: AtomicU64,
-    closed: [AtomicU64; Closed::ALL],
-    full: AtomicU64,
-    queue_full: AtomicU64,
-    descriptors: AtomicU64,
-    unwatchable: AtomicU64,
-    no_thread: AtomicU64,
+    closed: [AtomicU64; Closed::ALL.len()],
+    refused: [AtomicU64; RefusalKind::ALL.len()],
     lost_messages: AtomicU64,
     drain: [AtomicU64; 3],
+    teller: Option<Teller>,
+}
+
+/// Whom all that is counted is told, too.
+struct Teller(Box<dyn Fn(Event) + Send + Sync>);
+
+impl fmt::Debug for Teller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Teller")
+    }
 }
 
 fn add(counter: &AtomicU64, n: u64) {
@@ -100,6 +159,34 @@ fn add(counter: &AtomicU64, n: u64) {
 }
 
 impl Stats {
+    /// Counters of a server that is a part of another one, which is to be told of every count. Nothing is logged here:
+    /// whoever is told sums up, and logs that.
+    pub(crate) fn telling(tell: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        Self {
+            teller: Some(Teller(Box::new(tell))),
+            ..Self::default()
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        if let Some(Teller(tell)) = &self.teller {
+            tell(event);
+        }
+    }
+
+    /// Counts what another process was told of its `acceptor`. What the drains of several come to is for who knows
+    /// them all to sum up.
+    pub(crate) fn count(&self, acceptor: usize, event: Event) {
+        match event {
+            Event::Accepted => self.accepted(acceptor),
+            Event::Aborted => self.aborted(),
+            Event::Refused(kind) => self.refused_for(kind),
+            Event::Opened => self.opened(),
+            Event::Closed { why, lost_messages } => self.closed(why, lost_messages),
+            Event::DrainBegan { .. } | Event::DrainForced { .. } => {}
+        }
+    }
+
     /// So many acceptors stand at the door.
     pub(crate) fn acceptors(&self, count: usize) {
         self.accepted.lock().resize(count, 0);
@@ -107,6 +194,7 @@ impl Stats {
 
     pub(crate) fn accepted(&self, acceptor: usize) {
         self.accepted.lock()[acceptor] += 1;
+        self.tell(Event::Accepted);
     }
 
     /// One of several who accept was woken by a client, and another had taken it.
@@ -122,33 +210,37 @@ impl Stats {
 
     pub(crate) fn aborted(&self) {
         add(&self.aborted, 1);
+        self.tell(Event::Aborted);
     }
 
     pub(crate) fn refused(&self, why: &Refusal) {
-        let counter = match why {
-            Refusal::Full { .. } => &self.full,
-            Refusal::QueueFull { .. } => &self.queue_full,
-            Refusal::Descriptors(_) => &self.descriptors,
-            Refusal::Unwatchable(_) => &self.unwatchable,
-            Refusal::NoThread(_) => &self.no_thread,
-        };
-        add(counter, 1);
+        self.refused_for(why.kind());
+    }
+
+    fn refused_for(&self, kind: RefusalKind) {
+        add(&self.refused[kind as usize], 1);
+        self.tell(Event::Refused(kind));
     }
 
     pub(crate) fn opened(&self) {
         add(&self.opened, 1);
+        self.tell(Event::Opened);
     }
 
     pub(crate) fn closed(&self, why: Closed, lost_messages: u64) {
         add(&self.lost_messages, lost_messages);
         // Last, and released: who sees this client closed sees what it lost, too.
         self.closed[why as usize].fetch_add(1, Ordering::Release);
+        self.tell(Event::Closed { why, lost_messages });
     }
 
     /// A drain has begun for some of the clients: so many had nothing unanswered, so many are given time.
     pub(crate) fn drain_began(&self, idle: u64, busy: u64, patience: Duration) {
         add(&self.drain[0], idle);
         add(&self.drain[1], busy);
+        if self.teller.is_some() {
+            return self.tell(Event::DrainBegan { idle, busy });
+        }
         tracing::info!(
             idle,
             busy,
@@ -160,12 +252,16 @@ impl Stats {
     /// The time is over for so many.
     pub(crate) fn drain_forced(&self, forced: u64) {
         add(&self.drain[2], forced);
+        if self.teller.is_some() {
+            return self.tell(Event::DrainForced { forced });
+        }
         tracing::warn!(forced, "cutting off the clients that are left");
     }
 
     /// The counters now, without those of a lock. Each is exact; together they are not one moment.
     pub fn snapshot(&self) -> Snapshot {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let refused = |kind: RefusalKind| of(&self.refused[kind as usize]);
         let why = |why: Closed| self.closed[why as usize].load(Ordering::Acquire);
         let closed: u64 = self.closed.iter().map(|c| c.load(Ordering::Acquire)).sum();
         let opened = of(&self.opened);
@@ -178,11 +274,12 @@ impl Stats {
             aborted: of(&self.aborted),
             opened,
             open: opened.saturating_sub(closed),
-            refused_full: of(&self.full),
-            refused_queue_full: of(&self.queue_full),
-            refused_descriptors: of(&self.descriptors),
-            refused_unwatchable: of(&self.unwatchable),
-            refused_no_thread: of(&self.no_thread),
+            refused_full: refused(RefusalKind::Full),
+            refused_queue_full: refused(RefusalKind::QueueFull),
+            refused_descriptors: refused(RefusalKind::Descriptors),
+            refused_unwatchable: refused(RefusalKind::Unwatchable),
+            refused_no_thread: refused(RefusalKind::NoThread),
+            refused_no_process: refused(RefusalKind::NoProcess),
             finished: why(Closed::Finished),
             by_service: why(Closed::ByService),
             panicked: why(Closed::Panicked),
@@ -251,6 +348,8 @@ pub struct Snapshot {
     pub refused_unwatchable: u64,
     /// Refused: no thread could be started.
     pub refused_no_thread: u64,
+    /// Refused: no process could be started.
+    pub refused_no_process: u64,
     /// Closed: the client ended.
     pub finished: u64,
     /// Closed: the session said so.
@@ -283,6 +382,7 @@ impl Snapshot {
             + self.refused_descriptors
             + self.refused_unwatchable
             + self.refused_no_thread
+            + self.refused_no_process
     }
 
     /// How evenly the clients fell to those who accept, as Jain's index: 1 when all accepted as many, 1/n when one of n

@@ -4,7 +4,7 @@ mod locks;
 mod models;
 
 pub use locks::{LockKind, LockOptions};
-pub use models::{ModelKind, ModelOptions, model};
+pub use models::{ModelKind, ModelOptions, model, model_with};
 
 use crate::registry::{Clients, Registry};
 use crate::service::{Chat, Echo, Registered, Service};

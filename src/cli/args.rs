@@ -144,6 +144,9 @@ pub(crate) struct Serve {
     /// measure them
     #[arg(long, hide = true, value_name = "PID")]
     pub(crate) with_parent: Option<i32>,
+    /// Serve for the server that started this process; for --model process and prefork, which start it
+    #[arg(long, hide = true)]
+    pub(crate) as_child: bool,
 }
 
 #[derive(Debug, Subcommand)]

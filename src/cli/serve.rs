@@ -1,6 +1,7 @@
 //! `serve`: a working server, with model and lock chosen by flag.
 
 mod check;
+mod child;
 mod door;
 mod stats;
 
@@ -17,7 +18,7 @@ use guardhouse::model::{Accept, Deal, WhenFull};
 use guardhouse::shutdown::Shutdown;
 use guardhouse::stats::Snapshot;
 use guardhouse::strategy::{LockOptions, ModelOptions, ServiceKind};
-use guardhouse::{Limits, Server, StartError, strategy};
+use guardhouse::{Limits, Server, Service, StartError, strategy};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
 };
@@ -28,6 +29,9 @@ use std::num::NonZeroUsize;
 use std::thread::{self, JoinHandle};
 
 pub(crate) fn run(args: &Serve, verbosity: Verbosity) -> anyhow::Result<()> {
+    if args.as_child {
+        return child::run(args, verbosity);
+    }
     let descriptors = raise_descriptor_limit();
     check(args, descriptors)?;
     let log = output::start_log(verbosity.level());
@@ -87,24 +91,15 @@ fn serve(args: &Serve, log: &Log) -> anyhow::Result<()> {
 }
 
 fn server(args: &Serve) -> anyhow::Result<Server> {
-    let max_line = args.max_line.unwrap_or(DEFAULT_MAX_LINE);
-    let service = match args.service {
-        ServiceName::Echo => ServiceKind::Echo,
-        ServiceName::Chat => ServiceKind::Chat {
-            max_line: bytes(max_line),
-        },
+    let service = service(args)?;
+    let (kind, options) = (args.model.0, model_options(args));
+    let model = if kind.shares_memory() {
+        strategy::model(kind, options)
+    } else {
+        strategy::model_with(kind, options, child::program()?)
     };
-    let default = LockOptions::default();
-    let lock_options = LockOptions {
-        permits: args.permits.unwrap_or(default.permits),
-        stats: args.stats.is_some(),
-    };
-    let sync = args.sync.0;
-    let service = strategy::service(service, sync, lock_options).with_context(|| {
-        format!("cannot start: the system has no thread to give to --sync {sync}")
-    })?;
     Ok(Server::new(service)
-        .boxed_model(strategy::model(args.model.0, model_options(args)))
+        .boxed_model(model)
         .listen(&args.listen)
         .backlog(args.backlog)
         .limits(Limits {
@@ -114,6 +109,24 @@ fn server(args: &Serve) -> anyhow::Result<Server> {
             drain: args.drain.time,
             nodelay: args.nodelay == Switch::On,
         }))
+}
+
+fn service(args: &Serve) -> anyhow::Result<Box<dyn Service>> {
+    let max_line = args.max_line.unwrap_or(DEFAULT_MAX_LINE);
+    let kind = match args.service {
+        ServiceName::Echo => ServiceKind::Echo,
+        ServiceName::Chat => ServiceKind::Chat {
+            max_line: bytes(max_line),
+        },
+    };
+    let default = LockOptions::default();
+    let options = LockOptions {
+        permits: args.permits.unwrap_or(default.permits),
+        stats: args.stats.is_some(),
+    };
+    let sync = args.sync.0;
+    strategy::service(kind, sync, options)
+        .with_context(|| format!("cannot start: the system has no thread to give to --sync {sync}"))
 }
 
 fn model_options(args: &Serve) -> ModelOptions {

@@ -31,8 +31,10 @@ pub(super) fn run<'env>(
         Acceptor<'env>,
     ) -> io::Result<()>,
 ) -> io::Result<()> {
-    let acceptor = Acceptor::alone(listener, context)?;
-    open(context, |scope, house| door(scope, house, acceptor))
+    open(context, |scope, house| {
+        let acceptor = Acceptor::alone(listener, context)?;
+        door(scope, house, acceptor)
+    })
 }
 
 /// Runs `door`, which accepts until shutdown, in a scope that no thread outlives. When `door` ends for whatever
@@ -40,6 +42,17 @@ pub(super) fn run<'env>(
 pub(super) fn open<'env>(
     context: Context<'env>,
     door: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>, &House<'env>) -> io::Result<()>,
+) -> io::Result<()> {
+    run_without_a_door(context, |scope, house| {
+        let _closing = house.closing();
+        door(scope, house)
+    })
+}
+
+/// Runs `inside` in a scope that no thread outlives: for clients that somebody else has accepted.
+pub(super) fn run_without_a_door<'env>(
+    context: Context<'env>,
+    inside: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>, &House<'env>) -> io::Result<()>,
 ) -> io::Result<()> {
     let house = House {
         context,
@@ -50,9 +63,18 @@ pub(super) fn open<'env>(
         Builder::new()
             .name("gh-warden".into())
             .spawn_scoped(scope, move || warden.run(context))?;
-        let _closing = house.closing();
-        door(scope, &house)
+        let _left = Left(&house);
+        inside(scope, &house)
     })
+}
+
+/// Lets the warden go when the house is left, also by a panic: the scope would wait for it for ever.
+struct Left<'h, 'a>(&'h House<'a>);
+
+impl Drop for Left<'_, '_> {
+    fn drop(&mut self) {
+        self.0.warden.close_to_newcomers();
+    }
 }
 
 /// Drains the house when it is dropped, also by a panic. Who waits for clients to leave, or for the warden, would

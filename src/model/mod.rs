@@ -3,6 +3,8 @@
 //! | model | UNP | threads | who waits where |
 //! |---|---|---|---|
 //! | [`Iterative`] | 0 | 1 | everyone but one, in the kernel's backlog |
+//! | [`Process`] | 1 | 1, and a process per client | each process in its own `recv` |
+//! | [`Prefork`] | 2 | 1, and N processes | processes in accept or `recv`, clients beyond N in the kernel's backlog |
 //! | [`Thread`] | 6 | 1 per client | each thread in its own `recv` |
 //! | [`Pool`] | 8 | N workers | workers in `recv`, clients beyond N in the queue |
 //! | [`Select`] | - | 1 | the one thread, in select(2) |
@@ -40,7 +42,7 @@ pub use leader_followers::LeaderFollowers;
 pub use poll::Poll;
 pub use pool::{Pool, WhenFull};
 pub use prefork::Prefork;
-pub use process::Process;
+pub use process::{Process, Program, serve_as_child};
 pub use select::Select;
 pub use thread::Thread;
 pub use uring::Uring;

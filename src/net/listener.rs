@@ -3,7 +3,7 @@
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A TCP socket that listens. Never blocks: wait on it with a poller, then [`accept`](Self::accept).
 #[derive(Debug)]
@@ -74,6 +74,21 @@ impl Listener {
         #[cfg(not(target_os = "linux"))]
         make_ours(&accepted.0);
         Ok(accepted)
+    }
+
+    /// Listens no more, whoever else has the socket: those who wait in the backlog are reset, and their
+    /// [`accept`](Self::accept) fails. (On Linux. Elsewhere it is closed with the last who has it.)
+    pub(crate) fn stop(&self) {
+        if let Err(error) = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both) {
+            tracing::debug!(%error, "a listener goes on until it is closed");
+        }
+    }
+}
+
+/// One that another process has made, and handed over.
+impl From<OwnedFd> for Listener {
+    fn from(socket: OwnedFd) -> Self {
+        Self(socket.into())
     }
 }
 

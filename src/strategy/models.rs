@@ -4,7 +4,7 @@ use super::About;
 use crate::executor::Executor;
 use crate::model::{
     Accept, Deal, Epoll, Hybrid, Iterative, Kqueue, LeaderFollowers, Model, Poll, Pool, Prefork,
-    Process, Select, Thread, Uring, WhenFull,
+    Process, Program, Select, Thread, Uring, WhenFull,
 };
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -241,13 +241,27 @@ impl Default for ModelOptions {
     }
 }
 
-/// The model of a kind.
+/// The model of a kind. One that serves from several processes cannot run before it knows what those run: see
+/// [`model_with`].
 pub fn model(kind: ModelKind, options: ModelOptions) -> Box<dyn Model> {
+    build(kind, options, None)
+}
+
+/// The model of a kind, with the program that its processes run if it serves from several.
+pub fn model_with(kind: ModelKind, options: ModelOptions, program: Program) -> Box<dyn Model> {
+    build(kind, options, Some(program))
+}
+
+fn build(kind: ModelKind, options: ModelOptions, program: Option<Program>) -> Box<dyn Model> {
     let ModelOptions { workers, loops, .. } = options;
     match kind {
         ModelKind::Iterative => Box::new(Iterative),
-        ModelKind::Process => Box::new(Process::new()),
-        ModelKind::Prefork => Box::new(Prefork::new(workers)),
+        ModelKind::Process => Box::new(program.into_iter().fold(Process::new(), Process::program)),
+        ModelKind::Prefork => Box::new(
+            program
+                .into_iter()
+                .fold(Prefork::new(workers), Prefork::program),
+        ),
         ModelKind::Thread => Box::new(match options.stack_size {
             Some(bytes) => Thread::new().stack_size(bytes),
             None => Thread::new(),

@@ -1,0 +1,34 @@
+//! `serve --as-child`: a process of `--model process` or `prefork`.
+
+use super::service;
+use crate::cli::args::{Serve, Verbosity};
+use crate::cli::output;
+use anyhow::Context;
+use guardhouse::model::{Program, serve_as_child};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// This program with the same arguments, as a child.
+pub(super) fn program() -> anyhow::Result<Program> {
+    let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    // Behind a `--` it would be no flag.
+    let end = args.iter().position(|arg| arg == "--");
+    args.insert(end.unwrap_or(args.len()), "--as-child".into());
+    let this = Program::this().context("the system does not say which program this is")?;
+    Ok(this.args(args))
+}
+
+pub(super) fn run(args: &Serve, verbosity: Verbosity) -> anyhow::Result<()> {
+    // The parent says when to end. A signal may be sent to everybody; it is not to end those before whom it tells.
+    for signal in [SIGINT, SIGTERM] {
+        let unread = Arc::new(AtomicBool::new(false));
+        flag::register(signal, unread).context("cannot disregard signals")?;
+    }
+    let log = output::start_log(verbosity.level());
+    let outcome = service(args).and_then(|service| Ok(serve_as_child(service)?));
+    log.end();
+    outcome
+}
