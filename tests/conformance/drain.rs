@@ -12,7 +12,11 @@ use std::time::Duration;
 
 pub(crate) fn closes_idle_clients_at_once(subject: Subject) {
     // Patience enough for a test that waits for it to fail.
-    let server = subject.chat(4096).drain(6 * PATIENCE).start().unwrap();
+    let server = subject
+        .chat_or_echo(4096)
+        .drain(6 * PATIENCE)
+        .start()
+        .unwrap();
     let addr = server.local_addr();
     let clients = subject.at_once() as u64;
     let mut idle: Vec<Peer> = (0..clients).map(|_| Peer::connect(addr)).collect();
@@ -174,7 +178,11 @@ pub(crate) fn an_answer_on_its_way_survives_what_the_client_says_after_the_drain
 fn busy_and_idle(subject: Subject, server: &Handle) -> (Peer, Vec<Peer>) {
     let addr = server.local_addr();
     let mut busy = Peer::connect(addr);
-    busy.leave_a_long_line_unread();
+    if subject.model.shares_memory() {
+        busy.leave_a_long_line_unread();
+    } else {
+        busy.flood("an answer that is not taken\n", || {});
+    }
     let idle: Vec<Peer> = (1..subject.at_once())
         .map(|_| Peer::connect(addr))
         .collect();
@@ -186,7 +194,11 @@ fn busy_and_idle(subject: Subject, server: &Handle) -> (Peer, Vec<Peer>) {
 
 pub(crate) fn cuts_off_after_the_drain_who_never_reads(subject: Subject) {
     let patience = Duration::from_millis(60);
-    let server = subject.chat(LONG_LINE).drain(patience).start().unwrap();
+    let server = subject
+        .chat_or_echo(LONG_LINE)
+        .drain(patience)
+        .start()
+        .unwrap();
     let (mut busy, mut idle) = busy_and_idle(subject, &server);
     let stats = server.shutdown().unwrap();
     busy.cut_off();
@@ -204,7 +216,11 @@ pub(crate) fn cuts_off_after_the_drain_who_never_reads(subject: Subject) {
 
 pub(crate) fn cuts_everybody_off_by_force(subject: Subject) {
     // Without force, this drain outlasts the test.
-    let server = subject.chat(LONG_LINE).drain(6 * PATIENCE).start().unwrap();
+    let server = subject
+        .chat_or_echo(LONG_LINE)
+        .drain(6 * PATIENCE)
+        .start()
+        .unwrap();
     let (mut busy, mut idle) = busy_and_idle(subject, &server);
     server.switch().drain();
     until(&server, "only the busy one is left", |stats| {

@@ -2,12 +2,14 @@
 
 use crate::common::{PATIENCE, wait_until};
 use crossbeam_utils::sync::ShardedLock;
+use guardhouse::model::{Program, serve_as_child};
 use guardhouse::service::Registered;
 use guardhouse::stats;
 use guardhouse::strategy::{self, LockKind, LockOptions, ModelKind, ModelOptions, ServiceKind};
 use guardhouse::sync::{Actor, Lock, OneThread, SemaphoreLock, Snapshot, SpinMutex, TicketMutex};
-use guardhouse::{Clients, Handle, Message, Registry, Server, Service};
+use guardhouse::{Clients, Handle, Message, Registry, Server, Service, StartError};
 use parking_lot::Mutex;
+use std::env;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::panic;
@@ -68,15 +70,32 @@ impl Subject {
     }
 
     fn kind(self, kind: ServiceKind) -> Server {
-        let options = LockOptions {
-            permits: NonZeroUsize::new(4).unwrap(),
-            ..LockOptions::default()
-        };
-        self.serve(strategy::service(kind, self.lock, options).unwrap())
+        self.serve(service(kind, self.lock))
     }
 
     pub(crate) fn serve(self, service: impl Service + 'static) -> Server {
-        Server::new(service).boxed_model(strategy::model(self.model, self.options))
+        let model = if self.model.shares_memory() {
+            strategy::model(self.model, self.options)
+        } else {
+            strategy::model_with(self.model, self.options, self.child())
+        };
+        Server::new(service).boxed_model(model)
+    }
+
+    /// This binary once more: see `child` in the [parent](super).
+    fn child(self) -> Program {
+        let args = ["--exact", "--ignored", "--nocapture", "child"];
+        let this = Program::this().unwrap().args(args);
+        this.env(CHILDS_LOCK, self.lock.name()).silent()
+    }
+
+    /// What most scenarios serve: a chat, where clients can meet.
+    pub(crate) fn chat_or_echo(self, max_line: usize) -> Server {
+        if self.model.shares_memory() {
+            self.chat(max_line)
+        } else {
+            self.echo()
+        }
     }
 
     /// `workers` only matters to models that have any.
@@ -115,6 +134,43 @@ impl Subject {
                 (service, None)
             }
         }
+    }
+}
+
+fn service(kind: ServiceKind, lock: LockKind) -> Box<dyn Service> {
+    let options = LockOptions {
+        permits: NonZeroUsize::new(4).unwrap(),
+        ..LockOptions::default()
+    };
+    strategy::service(kind, lock, options).unwrap()
+}
+
+/// The variable that tells a child behind which lock it serves.
+const CHILDS_LOCK: &str = "CONFORMANCE_CHILDS_LOCK";
+
+/// Echoes in a process that was started for it.
+pub(crate) fn be_a_child() {
+    let name = env::var(CHILDS_LOCK).expect("the server that starts this says which lock");
+    let lock = LockKind::ALL.into_iter().find(|lock| lock.name() == name);
+    serve_as_child(service(ServiceKind::Echo, lock.unwrap())).unwrap();
+}
+
+/// `scenario`, for models whose sessions share a memory; of the others, that they refuse it.
+pub(crate) fn meets(subject: Subject, scenario: fn(Subject)) -> fn(Subject) {
+    if subject.model.shares_memory() {
+        scenario
+    } else {
+        refuses_services_whose_clients_meet
+    }
+}
+
+fn refuses_services_whose_clients_meet(subject: Subject) {
+    let refused = subject.chat(4096).start().unwrap_err();
+    let sentence = refused.to_string();
+    assert!(matches!(refused, StartError::Options(_)), "{sentence}");
+    let model = format!("--model {} ", subject.model);
+    for words in [&*model, "share no memory", "chat"] {
+        assert!(sentence.contains(words), "no {words:?} in {sentence}");
     }
 }
 

@@ -17,12 +17,16 @@ mod panics;
 
 use guardhouse::strategy::{LockKind, ModelKind};
 
+/// `(meets)`: the service's clients meet in memory, or the test meets its service there. A model without a memory that
+/// all share refuses it.
 macro_rules! scenarios {
-    ($lock:ident; $($module:ident: $($claim:ident)+;)+) => {$($(
+    ($lock:ident; $($module:ident: $($claim:ident $(($meets:ident))?)+;)+) => {$($(
         #[test]
         fn $claim() {
             let subject = super::subject(guardhouse::strategy::LockKind::$lock);
-            crate::house::inspect(subject, crate::$module::$claim);
+            let scenario = crate::$module::$claim;
+            $(let scenario = crate::house::$meets(subject, scenario);)?
+            crate::house::inspect(subject, scenario);
         }
     )+)+};
     ($lock:ident) => { scenarios! { $lock;
@@ -30,30 +34,30 @@ macro_rules! scenarios {
             echoes_1_mib_in_random_chunks
             answers_everything_sent_before_a_half_close;
         chat:
-            relays_every_line_whole_once_and_in_order
-            completes_the_unfinished_last_line_at_a_half_close
-            answers_a_half_close_with_lines_and_close
-            a_reset_in_mid_line_relays_nothing_of_it
-            refuses_an_over_long_line_and_relays_nothing_of_it
-            tells_the_writer_of_an_endless_line_why_it_is_closed;
+            relays_every_line_whole_once_and_in_order (meets)
+            completes_the_unfinished_last_line_at_a_half_close (meets)
+            answers_a_half_close_with_lines_and_close (meets)
+            a_reset_in_mid_line_relays_nothing_of_it (meets)
+            refuses_an_over_long_line_and_relays_nothing_of_it (meets)
+            tells_the_writer_of_an_endless_line_why_it_is_closed (meets);
         hostile:
             an_echo_client_that_never_reads_costs_nobody_anything
-            a_chat_client_that_never_reads_its_own_lines_loses_none
-            a_listener_that_never_reads_is_hung_up_and_the_others_get_every_line;
+            a_chat_client_that_never_reads_its_own_lines_loses_none (meets)
+            a_listener_that_never_reads_is_hung_up_and_the_others_get_every_line (meets);
         panics:
-            a_panic_in_a_session_costs_its_client_only
-            a_panic_while_opening_a_session_costs_its_client_only
-            a_panic_at_the_end_of_input_costs_its_client_only
-            a_panic_in_a_drop_costs_its_client_only;
+            a_panic_in_a_session_costs_its_client_only (meets)
+            a_panic_while_opening_a_session_costs_its_client_only (meets)
+            a_panic_at_the_end_of_input_costs_its_client_only (meets)
+            a_panic_in_a_drop_costs_its_client_only (meets);
         limits:
             closes_the_silent_and_keeps_the_talkative
             closes_a_client_that_takes_nothing_of_its_answer
             refuses_one_client_too_many_and_takes_the_next_after_one_left;
         drain:
             closes_idle_clients_at_once
-            answers_what_was_sent_before_the_drain
+            answers_what_was_sent_before_the_drain (meets)
             answers_what_the_clients_own_kernel_still_held_at_the_drain
-            an_answer_on_its_way_survives_what_the_client_says_after_the_drain
+            an_answer_on_its_way_survives_what_the_client_says_after_the_drain (meets)
             cuts_off_after_the_drain_who_never_reads
             cuts_everybody_off_by_force
             listens_no_more_after_it_ended;
@@ -108,6 +112,8 @@ macro_rules! suite {
 
 suite! {
     iterative: Iterative {} none,
+    process: Process {} none,
+    prefork: Prefork { workers: std::num::NonZeroUsize::new(8).unwrap(), } none,
     thread: Thread {},
     pool: Pool {},
     pool_accept_mutex: Pool { accept: Accept::Mutex, },
@@ -130,6 +136,13 @@ suite! {
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     kqueue_loops: Kqueue { loops: crate::house::LOOPS, },
     uring: Uring {} none,
+}
+
+/// Not a test, but what the processes of `process` and `prefork` run: an echo, for the server that started them.
+#[test]
+#[ignore = "it runs in processes that other tests start"]
+fn child() {
+    house::be_a_child();
 }
 
 #[test]
