@@ -3,7 +3,9 @@
 use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, IsTerminal, Write};
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{
+    DEFAULT_BUFFERED_LINES_LIMIT, NonBlocking, NonBlockingBuilder, WorkerGuard,
+};
 use tracing_subscriber::filter::LevelFilter;
 
 /// Whoever read stdout has closed it.
@@ -53,7 +55,13 @@ pub(crate) fn harmless(bytes: &[u8]) -> String {
 /// Sends the log to stderr, by way of a thread: a reader of stderr that stops reading must not stop the
 /// server. Lines that find its queue full are dropped, and their number is told at the end.
 pub(crate) fn start_log(level: LevelFilter) -> Log {
+    start_log_for(level, DEFAULT_BUFFERED_LINES_LIMIT)
+}
+
+/// [`start_log`] with a queue of so many lines: room for a line is made before the first is written.
+pub(crate) fn start_log_for(level: LevelFilter, lines: usize) -> Log {
     let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(lines)
         .lossy(true)
         .finish(io::stderr());
     let dropped = writer.error_counter();

@@ -21,13 +21,17 @@ pub(super) fn program() -> anyhow::Result<Program> {
     Ok(this.args(args))
 }
 
+/// It serves one client at a time. Room for 128,000 lines, which a server has, would take longer to make than all of
+/// the start.
+const LOG_LINES: usize = 1024;
+
 pub(super) fn run(args: &Serve, verbosity: Verbosity) -> anyhow::Result<()> {
     // The parent says when to end. A signal may be sent to everybody; it is not to end those before whom it tells.
     for signal in [SIGINT, SIGTERM] {
         let unread = Arc::new(AtomicBool::new(false));
         flag::register(signal, unread).context("cannot disregard signals")?;
     }
-    let log = output::start_log(verbosity.level());
+    let log = output::start_log_for(verbosity.level(), LOG_LINES);
     let outcome = service(args).and_then(|service| Ok(serve_as_child(service)?));
     log.end();
     outcome
