@@ -269,13 +269,18 @@ const MODELS: [&str; 11] = [
     "hybrid",
 ];
 
+/// Their children are under strace, too.
+const MODELS_OF_PROCESSES: [&str; 2] = ["process", "prefork"];
+
 #[test]
 fn interrupted_system_calls_lose_nobody_and_nothing() {
-    for model in MODELS {
-        let talking = "recvfrom,sendto,sendmsg,accept4";
+    let chats = MODELS.map(|model| ("chat", model));
+    let echoes = MODELS_OF_PROCESSES.map(|model| ("echo", model));
+    for (service, model) in chats.into_iter().chain(echoes) {
+        let talking = "recvfrom,recvmsg,sendto,sendmsg,accept4";
         let waiting = "poll,ppoll,select,pselect6,epoll_wait,epoll_pwait,epoll_pwait2";
         let inject = format!("inject={talking},{waiting}:error=EINTR:when=2+3");
-        let Some(command) = unlucky(&inject, &format!("chat --model {model}")) else {
+        let Some(command) = unlucky(&inject, &format!("{service} --model {model}")) else {
             return;
         };
         let server = Serving::of(command);
@@ -295,7 +300,7 @@ fn interrupted_system_calls_lose_nobody_and_nothing() {
 
 #[test]
 fn connections_that_break_before_they_are_accepted_cost_nobody_else_anything() {
-    for model in MODELS {
+    for model in MODELS.into_iter().chain(MODELS_OF_PROCESSES) {
         let inject = "inject=accept4:error=ECONNABORTED:when=1+2";
         let Some(command) = unlucky(inject, &format!("echo --model {model}")) else {
             return;
@@ -312,4 +317,40 @@ fn connections_that_break_before_they_are_accepted_cost_nobody_else_anything() {
         );
         assert!(!ended.err.contains("aborted=0 "), "{model}: {}", ended.err);
     }
+}
+
+#[test]
+fn a_process_that_cannot_be_started_costs_its_client_only() {
+    // The thread that accepts makes nothing else by this call, and no thread of a child gets so far.
+    let inject = "inject=clone3:error=EAGAIN:when=4..6";
+    let Some(command) = unlucky(inject, "echo --model process") else {
+        return;
+    };
+    let server = Serving::of(command);
+    let mut crowd = Crowd::default();
+    crowd.come(server.addr, 8);
+    assert_eq!((crowd.served.len(), crowd.refused.len()), (5, 3));
+    crowd.are_still_served();
+    crowd.were_told("error: server could not start a process for you");
+    let ended = server.drained();
+    assert!(ended.err.contains(&crowd.counts()), "{}", ended.err);
+}
+
+#[test]
+fn process_tells_clients_that_it_is_out_of_descriptors() {
+    let server = Serving::of(limited("-n 40", &serve("echo --model process")));
+    let mut crowd = Crowd::default();
+    crowd.come(server.addr, 60);
+    let (served, refused) = (crowd.served.len(), crowd.refused.len());
+    assert!(
+        served >= 10 && refused >= 10,
+        "{served} served, {refused} refused"
+    );
+    crowd.are_still_served();
+    crowd.were_told("error: server is out of file descriptors");
+    crowd.leave(5);
+    crowd.come_until_served(server.addr);
+    crowd.are_still_served();
+    let ended = server.drained();
+    assert!(ended.err.contains(&crowd.counts()), "{}", ended.err);
 }

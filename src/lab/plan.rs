@@ -47,7 +47,7 @@ pub struct Cell {
 
 impl Cell {
     /// What follows `guardhouse` on the command line of the server. A worker of a pool serves one
-    /// client at a time, so a pool gets as many as there are clients.
+    /// client at a time, so a pool gets as many as there are clients; so does a prefork of processes.
     pub(super) fn serve_args(self, clients: usize) -> Vec<String> {
         let mut args: Vec<String> = [
             "serve",
@@ -65,7 +65,7 @@ impl Cell {
         ]
         .map(String::from)
         .into();
-        if self.model == ModelKind::Pool {
+        if matches!(self.model, ModelKind::Pool | ModelKind::Prefork) {
             args.extend(["--workers".into(), clients.to_string()]);
         }
         args
@@ -174,11 +174,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_pool_is_given_workers() {
+    fn only_who_serves_one_client_per_worker_is_given_workers() {
         for cell in plan(1).cells() {
             let args = cell.serve_args(16);
-            let pool = cell.model == ModelKind::Pool;
-            assert_eq!(args.contains(&"--workers".into()), pool, "{cell}");
+            let gets = matches!(cell.model, ModelKind::Pool | ModelKind::Prefork);
+            assert_eq!(args.contains(&"--workers".into()), gets, "{cell}");
         }
     }
 }
