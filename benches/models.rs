@@ -76,7 +76,7 @@ fn main() {
         .sample_size(20)
         .nresamples(RESAMPLES)
         .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_millis(1000))
+        .measurement_time(Duration::from_secs(1))
         .configure_from_args();
     let cells: Vec<Cell> = here
         .into_iter()

@@ -1,6 +1,6 @@
 //! The load generator against servers that are right, wrong, or silent.
 
-use guardhouse::load::{Load, LoadError, Shape, Stop, Traffic};
+use guardhouse::load::{Idle, Load, LoadError, Shape, Stop, Traffic};
 use guardhouse::model::Thread;
 use guardhouse::service::Echo;
 use guardhouse::strategy::{self, LockKind, LockOptions, ModelKind, ModelOptions, ServiceKind};
@@ -173,6 +173,82 @@ fn a_refusal_is_passed_on() {
     let server = Server::new(Echo).max_clients(1).start().unwrap();
     let error = connect_error(server.local_addr(), Shape::new(2, Traffic::Echo));
     assert!(error.to_string().contains("--max-clients 1"), "{error}");
+}
+
+#[test]
+fn idle_clients_are_served_and_stay_while_others_talk() {
+    for model in CONCURRENT {
+        let server = server(model, ServiceKind::Echo);
+        let talkers = Shape::new(2, Traffic::Echo);
+        let mut load = Load::connect(server.local_addr(), talkers).unwrap();
+        let idle = idle(server.local_addr(), Shape::new(14, Traffic::Echo)).unwrap();
+        let measured = load.run(Stop::Messages(500)).unwrap();
+        assert_eq!((measured.messages, measured.torn), (500, 0), "{model}");
+        idle.look().unwrap();
+        drop((load, idle));
+        // The idle leave by a reset, which is no farewell.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while (server.stats().finished, server.stats().lost) != (2, 14) {
+            assert!(Instant::now() < deadline, "{model}: {:?}", server.stats());
+            thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn more_idle_clients_than_one_batch_are_all_served() {
+    let server = server(ModelKind::Select, ServiceKind::Echo);
+    let idle = idle(server.local_addr(), Shape::new(400, Traffic::Echo)).unwrap();
+    assert_eq!(server.stats().opened, 400);
+    idle.look().unwrap();
+}
+
+#[test]
+fn an_idle_client_that_is_not_served_is_an_error_that_names_it() {
+    let pool = server(ModelKind::Pool, ServiceKind::Echo);
+    let error = idle(pool.local_addr(), impatient(17, Traffic::Echo)).unwrap_err();
+    let sentence = "of the idle clients: the server did not answer client 17 of 17";
+    assert!(error.to_string().contains(sentence), "{error}");
+
+    let full = Server::new(Echo).max_clients(1).start().unwrap();
+    let error = idle(full.local_addr(), Shape::new(2, Traffic::Echo)).unwrap_err();
+    assert!(error.to_string().contains("--max-clients 1"), "{error}");
+
+    let chat = Shape::new(2, Traffic::Chat { talkers: 1 });
+    let error = idle(full.local_addr(), chat).unwrap_err();
+    assert!(error.to_string().contains("no idle clients"), "{error}");
+}
+
+#[test]
+fn an_idle_client_that_is_answered_wrongly_or_closed_is_found_out() {
+    let right = server(ModelKind::Select, ServiceKind::Echo);
+    let idle_ones = idle(right.local_addr(), Shape::new(3, Traffic::Echo)).unwrap();
+    right.shutdown().unwrap();
+    let error = idle_ones.look().unwrap_err().to_string();
+    assert!(
+        error.contains("closed the connection of client 1"),
+        "{error}"
+    );
+
+    let mangling = spoiling(|bytes| bytes.to_ascii_uppercase());
+    let error = idle(mangling.local_addr(), Shape::new(2, Traffic::Echo)).unwrap_err();
+    assert!(error.to_string().contains("something else back"), "{error}");
+}
+
+#[test]
+fn interrupted_idle_clients_wait_no_longer() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let shape = Shape::new(2, Traffic::Echo);
+    let interrupt = AtomicBool::new(true);
+    let began = Instant::now();
+    let error = Idle::connect_unless(listener.local_addr().unwrap(), shape, &interrupt)
+        .expect_err("nobody answers");
+    assert!(matches!(error, LoadError::Interrupted), "{error}");
+    assert!(began.elapsed() < shape.patience);
+}
+
+fn idle(addr: SocketAddr, shape: Shape) -> Result<Idle, LoadError> {
+    Idle::connect_unless(addr, shape, &AtomicBool::new(false))
 }
 
 #[test]

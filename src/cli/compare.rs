@@ -1,13 +1,14 @@
 //! `compare`: models and locks side by side, each as a server in a process of its own.
 
+mod cells;
 mod table;
 
-use super::args::{Compare, Named, ServiceName, Verbosity};
-use super::serve::{FD_SETSIZE, OWN_DESCRIPTORS, models_for, raise_descriptor_limit};
+use super::args::{Compare, Verbosity};
+use super::serve::{MOST_WORKERS, OWN_DESCRIPTORS, check_stack_size, raise_descriptor_limit};
 use super::{WrongUse, output};
 use anyhow::{Context, bail};
-use guardhouse::lab::{self, Machine, Plan, Report, Setup, Workload};
-use guardhouse::strategy::{ModelKind, ModelOptions};
+use cells::Cells;
+use guardhouse::lab::{self, Machine, Plan, Report, Setup, Tuning};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::Arc;
@@ -19,6 +20,11 @@ use tracing_subscriber::filter::LevelFilter;
 const WARM_UP: Duration = Duration::from_millis(150);
 const MESSAGE: usize = 64;
 const MOST_CLIENTS: usize = 10_000;
+/// A connection takes a port of one address, and Linux gives out 28,232 of them.
+const MOST_IDLE: usize = 25_000;
+/// What it takes to connect a client and to let it go, about.
+const PER_CLIENT: Duration = Duration::from_micros(150);
+const PER_IDLE_CLIENT: Duration = Duration::from_micros(100);
 const MOST_ROUNDS: usize = 1000;
 /// Processor time is told in ticks of 10 ms; over less than this it would be mostly rounding.
 const SHORTEST: Duration = Duration::from_millis(50);
@@ -32,16 +38,27 @@ pub(crate) fn run(args: &Compare, verbosity: Verbosity) -> anyhow::Result<()> {
         signal_hook::flag::register(signal, Arc::clone(&interrupt))
             .context("cannot listen for signals")?;
     }
-    let plan = plan(args);
+    let tuning = Tuning {
+        stack_size: args.stack_size.map(|size| size.as_u64() as usize),
+        loops: args.loops,
+        workers: args.workers,
+    };
+    let Cells { cells, left_out } = cells::chosen(args, tuning)?;
+    let seed = SystemTime::UNIX_EPOCH
+        .elapsed()
+        .map_or(0, |time| time.as_secs());
+    let plan = Plan::new(cells, args.rounds.get(), seed);
     let clients = args.clients.get();
     let setup = Setup {
         clients,
+        idle: plan.idle(),
         talkers: (clients / 4).max(1),
         message_bytes: MESSAGE,
         duration_s: args.duration.as_secs_f64(),
         warm_up_s: WARM_UP.as_secs_f64(),
         rounds: plan.rounds(),
         seed: plan.seed(),
+        tuning,
     };
     let mut report = Report {
         command: std::iter::once("guardhouse".into())
@@ -53,11 +70,12 @@ pub(crate) fn run(args: &Compare, verbosity: Verbosity) -> anyhow::Result<()> {
         machine: Machine::here(),
         setup,
         rows: Vec::new(),
+        left_out,
     };
     if verbosity.level() >= LevelFilter::INFO {
-        announce(args, &plan);
+        announce(args, &plan, &report.left_out);
     }
-    report.rows = measure(&plan, &setup, &interrupt)?;
+    report.rows = measure(&plan, &report.setup, &interrupt)?;
     output::line(&if args.json {
         serde_json::to_string_pretty(&report)?
     } else {
@@ -66,77 +84,35 @@ pub(crate) fn run(args: &Compare, verbosity: Verbosity) -> anyhow::Result<()> {
     judge(&report)
 }
 
-fn plan(args: &Compare) -> Plan {
-    let workloads: Vec<Workload> = args
-        .services
-        .iter()
-        .map(|service| match service {
-            ServiceName::Echo => Workload::Echo,
-            ServiceName::Chat => Workload::Chat,
-        })
-        .collect();
-    let models: Vec<_> = args.models.iter().map(|&Named(kind)| kind).collect();
-    let syncs: Vec<_> = args.syncs.iter().map(|&Named(kind)| kind).collect();
-    Plan::every(
-        &without_repeats(&workloads),
-        &without_repeats(&models),
-        &without_repeats(&syncs),
-        args.rounds.get(),
-        SystemTime::UNIX_EPOCH
-            .elapsed()
-            .map_or(0, |time| time.as_secs()),
-    )
-}
-
-fn without_repeats<T: Copy + PartialEq>(list: &[T]) -> Vec<T> {
-    let mut seen = Vec::new();
-    for &item in list {
-        if !seen.contains(&item) {
-            seen.push(item);
-        }
-    }
-    seen
-}
-
 /// Refuses what cannot hold together, before anything is started.
 fn check(args: &Compare, descriptors: usize) -> Result<(), WrongUse> {
     let wrong = |sentence: String| Err(WrongUse(sentence));
     let clients = args.clients.get();
-    let serves = |model| args.models.contains(&Named(model));
+    let idle = args.idle.iter().flatten().copied().max().unwrap_or(0);
     let show = humantime::format_duration;
 
     if clients > MOST_CLIENTS {
         return wrong(format!("--clients {clients} is more than {MOST_CLIENTS}"));
     }
-    if clients.saturating_add(OWN_DESCRIPTORS) > descriptors {
+    if idle > MOST_IDLE {
         return wrong(format!(
-            "--clients {clients} does not fit the limit of {descriptors} file descriptors (ulimit -Hn), of which \
-             {OWN_DESCRIPTORS} are for the server itself"
+            "--idle {idle} is more than {MOST_IDLE}: each takes a port of one address"
         ));
     }
-    if serves(ModelKind::Iterative) && clients > 1 {
+    if (clients + idle).saturating_add(OWN_DESCRIPTORS) > descriptors {
         return wrong(format!(
-            "--models iterative goes with --clients 1 only, and --clients is {clients}: it serves one client at a \
-             time, and the others would wait for ever"
+            "{} not fit the limit of {descriptors} file descriptors (ulimit -Hn), of which {OWN_DESCRIPTORS} are for \
+             the server itself",
+            coming(clients, idle)
         ));
     }
-    if serves(ModelKind::Select) && clients > FD_SETSIZE - OWN_DESCRIPTORS {
-        return wrong(format!(
-            "--clients {clients} does not fit --models select: its FD_SETSIZE is {FD_SETSIZE}, and \
-             {OWN_DESCRIPTORS} of those are for the server itself"
-        ));
+    if let Some(workers) = args.workers
+        && workers.get() > MOST_WORKERS
+    {
+        return wrong(format!("--workers {workers} is more than {MOST_WORKERS}"));
     }
-    for &Named(model) in &args.models {
-        for &Named(sync) in &args.syncs {
-            if !sync.goes_with(model, &ModelOptions::default()) {
-                return wrong(format!(
-                    "--models {model} and --syncs {sync} make a cell, {model} x {sync}, that cannot be: --syncs {sync} \
-                     goes with --models {} only, for several threads would enter the registry, and nothing would \
-                     guard it",
-                    models_for(sync)
-                ));
-            }
-        }
+    if let Some(size) = args.stack_size {
+        check_stack_size(size)?;
     }
     if args.rounds.get() > MOST_ROUNDS {
         return wrong(format!(
@@ -155,12 +131,29 @@ fn check(args: &Compare, descriptors: usize) -> Result<(), WrongUse> {
     Ok(())
 }
 
-/// The plan and how long it takes, before it starts.
-fn announce(args: &Compare, plan: &Plan) {
-    // To start a server, connect to it and end it.
-    let around = Duration::from_millis(30) + args.clients.get() as u32 * Duration::from_micros(150);
-    let each = WARM_UP + args.duration + around;
-    let all = each.saturating_mul(u32::try_from(plan.runs()).unwrap_or(u32::MAX));
+/// Who comes, as the beginning of a sentence on why they cannot.
+fn coming(clients: usize, idle: usize) -> String {
+    match idle {
+        0 => format!("--clients {clients} does"),
+        idle => format!("--clients {clients} and --idle {idle} together do"),
+    }
+}
+
+/// What is left out, the plan, and how long it takes, before it starts.
+fn announce(args: &Compare, plan: &Plan, left_out: &[String]) {
+    for sentence in left_out {
+        eprintln!("left out: {sentence}");
+    }
+    let round = plan.cells().iter().map(|cell| {
+        // To start a server, connect to it and end it.
+        let around = Duration::from_millis(30) + args.clients.get() as u32 * PER_CLIENT;
+        let idle = match cell.idle {
+            0 => Duration::ZERO,
+            idle => WARM_UP + idle as u32 * PER_IDLE_CLIENT,
+        };
+        WARM_UP + args.duration + around + idle
+    });
+    let all = round.sum::<Duration>().saturating_mul(plan.rounds() as u32);
     let all = Duration::from_secs((all.as_secs_f64().round() as u64).max(1));
     eprintln!(
         "{} x {} of {}: about {}",

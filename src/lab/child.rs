@@ -1,6 +1,6 @@
 //! [`ServerProcess`]: a server in a process of its own, ended whatever happens.
 
-use super::cpu;
+use super::{cpu, family, memory};
 use crate::poller::timespec;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
@@ -51,11 +51,18 @@ pub enum ServerError {
 pub(super) struct ServerProcess {
     child: Child,
     addr: SocketAddr,
+    /// Whether it serves in processes that it starts.
+    has_family: bool,
 }
 
 impl ServerProcess {
-    /// Starts `program` and waits until it says where it listens.
-    pub(super) fn start(program: &Path, args: &[String]) -> Result<Self, ServerError> {
+    /// Starts `program` and waits until it says where it listens. If it `has_family`, what the processes that it starts use
+    /// counts as its own.
+    pub(super) fn start(
+        program: &Path,
+        args: &[String],
+        has_family: bool,
+    ) -> Result<Self, ServerError> {
         let child = Command::new(program)
             .args(args)
             .stdin(Stdio::null())
@@ -70,6 +77,7 @@ impl ServerProcess {
         let mut server = Self {
             child,
             addr: SocketAddr::from(([0; 4], 0)),
+            has_family,
         };
         let stdout = server.child.stdout.as_mut();
         let line = first_line(stdout.ok_or(ServerError::Silent)?)?;
@@ -91,9 +99,23 @@ impl ServerProcess {
         self.addr
     }
 
-    /// Processor time since its start.
+    /// Processor time since its start, of those that are running now.
     pub(super) fn cpu(&self) -> Option<Duration> {
-        cpu::used_by(self.child.id())
+        self.family().into_iter().map(cpu::used_by).sum()
+    }
+
+    /// Bytes in memory now. What several processes share counts for each of them.
+    pub(super) fn memory(&self) -> Option<u64> {
+        self.family().into_iter().map(memory::resident).sum()
+    }
+
+    fn family(&self) -> Vec<u32> {
+        let pid = self.child.id();
+        if self.has_family {
+            family::of(pid)
+        } else {
+            vec![pid]
+        }
     }
 
     /// Ends the server, and says what it wrote on stderr, if anything.
@@ -171,7 +193,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> Result<ServerProcess, ServerError> {
-        ServerProcess::start(Path::new("/bin/sh"), &["-c".into(), script.into()])
+        ServerProcess::start(Path::new("/bin/sh"), &["-c".into(), script.into()], false)
     }
 
     fn is_running(pid: u32) -> bool {
@@ -212,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
-        let error = ServerProcess::start(Path::new("/no/such/program"), &[]).unwrap_err();
+        let error = ServerProcess::start(Path::new("/no/such/program"), &[], false).unwrap_err();
         assert!(error.to_string().contains("/no/such/program"), "{error}");
     }
 }

@@ -7,13 +7,15 @@
 
 mod child;
 mod cpu;
+mod family;
 mod machine;
+mod memory;
 mod plan;
 mod report;
 mod run;
 
 pub use child::ServerError;
 pub use machine::Machine;
-pub use plan::{Cell, Plan, Workload};
+pub use plan::{Cell, Plan, Tuning, Workload};
 pub use report::{Report, Row, Sample, Setup, Spread};
 pub use run::{LabError, run};

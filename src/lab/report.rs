@@ -1,7 +1,7 @@
 //! [`Report`]: what came out, as data. Table and JSON are both made from it.
 
 use super::machine::Machine;
-use super::plan::Workload;
+use super::plan::{Cell, Tuning, Workload};
 use crate::load::Measured;
 use serde::Serialize;
 
@@ -20,13 +20,17 @@ pub struct Report {
     pub setup: Setup,
     /// One row per cell, in the order of the plan.
     pub rows: Vec<Row>,
+    /// What was not measured, and why: a sentence each.
+    pub left_out: Vec<String>,
 }
 
 /// The load that every cell got.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Setup {
-    /// Connections.
+    /// Connections that say something or, in a chat, could.
     pub clients: usize,
+    /// So many more are connected and idle: a cell for each number.
+    pub idle: Vec<usize>,
     /// So many of them talk in a chat.
     pub talkers: usize,
     /// Bytes of a message.
@@ -39,6 +43,8 @@ pub struct Setup {
     pub rounds: usize,
     /// What decided the order.
     pub seed: u64,
+    /// What servers were told beyond their cell.
+    pub tuning: Tuning,
 }
 
 /// One cell: medians over its rounds, with the least and the most.
@@ -50,6 +56,8 @@ pub struct Row {
     pub model: &'static str,
     /// What guarded its registry.
     pub sync: &'static str,
+    /// Clients who were connected and idle.
+    pub idle: usize,
     /// Messages that arrived whole.
     pub messages_per_second: Spread,
     /// Median latency.
@@ -58,6 +66,11 @@ pub struct Row {
     pub p99_us: Spread,
     /// The server's processor time per message, user and system; absent where the platform does not tell.
     pub server_cpu_us_per_message: Option<Spread>,
+    /// What is left of the rate without idle clients, round by round, 1 being all; absent where that was not measured.
+    pub kept: Option<Spread>,
+    /// By how much the server's memory grew when the idle clients came, for each: bytes in user space (`VmRSS`). Absent
+    /// without any, or where the platform does not tell.
+    pub idle_client_bytes: Option<Spread>,
     /// How much of one core the load generator itself used, from 0 to 1. Close to 1, the figures are its
     /// ceiling and not the server's.
     pub generator_cpu: Option<Spread>,
@@ -79,6 +92,8 @@ pub struct Sample {
     pub server_cpu_s: Option<f64>,
     /// The load generator's processor time, in seconds.
     pub generator_cpu_s: Option<f64>,
+    /// By how many bytes the server's memory grew for each idle client.
+    pub idle_client_bytes: Option<f64>,
 }
 
 /// A median over rounds, and between what it lies.
@@ -108,8 +123,8 @@ impl Spread {
 }
 
 impl Row {
-    /// `None` without any sample.
-    pub(super) fn of(cell: super::Cell, samples: Vec<Sample>) -> Option<Self> {
+    /// `None` without any sample. `alone` are those of the same cell without idle clients.
+    pub(super) fn of(cell: Cell, samples: &[Sample], alone: Option<&[Sample]>) -> Option<Self> {
         let spread = |value: fn(&Sample) -> f64| Spread::of(samples.iter().map(value));
         let maybe = |value: fn(&Sample) -> Option<f64>| {
             let values: Option<Vec<f64>> = samples.iter().map(value).collect();
@@ -120,18 +135,26 @@ impl Row {
             service: cell.workload,
             model: cell.model.name(),
             sync: cell.sync.name(),
+            idle: cell.idle,
             messages_per_second: spread(|sample| sample.measured.per_second())?,
             p50_us: spread(|sample| sample.measured.p50.as_nanos() as f64 / 1e3)?,
             p99_us: spread(|sample| sample.measured.p99.as_nanos() as f64 / 1e3)?,
             server_cpu_us_per_message: maybe(|sample| {
                 Some(sample.server_cpu_s? * 1e6 / sample.measured.messages.max(1) as f64)
             }),
+            kept: alone.filter(|_| cell.idle > 0).and_then(|alone| {
+                let rounds = samples.iter().zip(alone);
+                Spread::of(rounds.map(|(sample, alone)| {
+                    sample.measured.per_second() / alone.measured.per_second()
+                }))
+            }),
+            idle_client_bytes: maybe(|sample| sample.idle_client_bytes),
             generator_cpu: maybe(|sample| {
                 Some(sample.generator_cpu_s? / sample.measured.elapsed.as_secs_f64())
             }),
             lost: sum(|sample| sample.measured.lost),
             torn: sum(|sample| sample.measured.torn),
-            samples,
+            samples: samples.to_vec(),
         })
     }
 }

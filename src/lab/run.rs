@@ -4,7 +4,7 @@ use super::child::{ServerError, ServerProcess};
 use super::cpu;
 use super::plan::{Cell, Plan, Workload};
 use super::report::{Row, Sample, Setup};
-use crate::load::{Load, LoadError, Shape, Stop, Traffic};
+use crate::load::{Idle, Load, LoadError, Shape, Stop, Traffic};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,10 +52,12 @@ pub fn run(
         }
         samples[index].push(sample.map_err(|why| LabError::Cell { cell, why })?);
     }
-    let rows = plan.cells().iter().zip(samples);
-    Ok(rows
-        .filter_map(|(&cell, samples)| Row::of(cell, samples))
-        .collect())
+    let cells = plan.cells();
+    let rows = cells.iter().zip(&samples).filter_map(|(&cell, own)| {
+        let alone = cells.iter().position(|&other| other == cell.without_idle());
+        Row::of(cell, own, alone.map(|index| &*samples[index]))
+    });
+    Ok(rows.collect())
 }
 
 fn measure(
@@ -64,7 +66,8 @@ fn measure(
     program: &Path,
     interrupt: &Arc<AtomicBool>,
 ) -> Result<Sample, String> {
-    let server = ServerProcess::start(program, &cell.serve_args(setup.clients))
+    let args = cell.serve_args(setup.clients, setup.tuning);
+    let server = ServerProcess::start(program, &args, !cell.model.shares_memory())
         .map_err(|error: ServerError| error.to_string())?;
     let outcome = load(cell, setup, &server, interrupt);
     outcome.map_err(|error| match server.complaint() {
@@ -90,12 +93,32 @@ fn load(
         ..Shape::new(setup.clients, traffic)
     };
     let mut load = Load::connect_unless(server.addr(), shape, Arc::clone(interrupt))?;
-    load.run(Stop::After(Duration::from_secs_f64(setup.warm_up_s)))?;
+    let warm_up = Stop::After(Duration::from_secs_f64(setup.warm_up_s));
+    let mut idle = None;
+    let mut idle_client_bytes = None;
+    if cell.idle > 0 {
+        // What those who talk need is not to be counted for those who do not.
+        load.run(warm_up)?;
+        let before = server.memory();
+        let shape = Shape {
+            clients: cell.idle,
+            ..shape
+        };
+        idle = Some(Idle::connect_unless(server.addr(), shape, interrupt)?);
+        idle_client_bytes = server
+            .memory()
+            .zip(before)
+            .map(|(after, before)| after.saturating_sub(before) as f64 / cell.idle as f64);
+    }
+    load.run(warm_up)?;
 
     let here = std::process::id();
     let before = (server.cpu(), cpu::used_by(here));
     let measured = load.run(Stop::After(Duration::from_secs_f64(setup.duration_s)))?;
     let after = (server.cpu(), cpu::used_by(here));
+    if let Some(idle) = idle {
+        idle.look()?;
+    }
 
     let used = |before: Option<Duration>, after: Option<Duration>| {
         Some(after?.saturating_sub(before?).as_secs_f64())
@@ -104,5 +127,6 @@ fn load(
         measured,
         server_cpu_s: used(before.0, after.0),
         generator_cpu_s: used(before.1, after.1),
+        idle_client_bytes,
     })
 }

@@ -276,10 +276,7 @@ impl Load {
             return Err(LoadError::Closed { client: client + 1 });
         }
         if let Some(sentence) = bytes.strip_prefix(b"error: ") {
-            return Err(LoadError::Refused {
-                client: client + 1,
-                sentence: String::from_utf8_lossy(sentence).trim_end().into(),
-            });
+            return Err(LoadError::refused(client + 1, sentence));
         }
         Ok(Some(match &mut self.script {
             Script::Echo(echo) => echo.arrived(client, &peer.message, bytes),

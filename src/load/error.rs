@@ -60,10 +60,36 @@ pub enum LoadError {
         /// Messages mangled before.
         torn: u64,
     },
+    /// The first that came back was not what the client had sent.
+    #[error("client {client} got something else back than it had sent")]
+    Garbled {
+        /// Which client, counted from 1.
+        client: usize,
+    },
+    /// It happened to one of the [`Idle`](super::Idle) clients, who are counted by themselves.
+    #[error("of the idle clients: {0}")]
+    Idle(Box<LoadError>),
     /// Whoever started the load said to stop.
     #[error("interrupted")]
     Interrupted,
     /// The system gave no descriptor, or a socket failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl LoadError {
+    pub(super) fn refused(client: usize, sentence: &[u8]) -> Self {
+        Self::Refused {
+            client,
+            sentence: String::from_utf8_lossy(sentence).trim_end().into(),
+        }
+    }
+
+    /// Says that it was an idle client, if a client it was.
+    pub(super) fn of_idle(self) -> Self {
+        match self {
+            Self::Interrupted => self,
+            other => Self::Idle(Box::new(other)),
+        }
+    }
 }

@@ -26,11 +26,13 @@ mod chat;
 mod driver;
 mod echo;
 mod error;
+mod idle;
 mod line;
 mod measured;
 
 pub use driver::Load;
 pub use error::LoadError;
+pub use idle::Idle;
 pub use measured::Measured;
 
 use std::time::Duration;

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown as Half, recv, sendmsg, shutdown,
 };
+use socket2::SockRef;
 use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -150,6 +151,12 @@ pub(crate) fn end_writing(stream: &TcpStream) {
 /// Ends both directions: whoever is blocked on this socket wakes.
 pub(crate) fn hang_up(stream: &TcpStream) {
     half(stream, Half::Both);
+}
+
+/// Makes closing it an RST that waits for nothing and leaves nothing behind: no `TIME_WAIT`, and what was not read or not
+/// acknowledged is gone.
+pub(crate) fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
+    SockRef::from(stream).set_linger(Some(Duration::ZERO))
 }
 
 fn half(stream: &TcpStream, how: Half) {

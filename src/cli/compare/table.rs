@@ -1,36 +1,76 @@
 //! The report as a table, and what one must know to read it.
 
 use super::counted;
-use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use guardhouse::lab::{Report, Row, Spread, Workload};
+use guardhouse::strategy::ModelKind;
 
 /// On so few cores the load takes from the server what a further thread could have given.
 const FEW_CORES: usize = 8;
 
-const HEADER: [&str; 8] = [
-    "service",
-    "model",
-    "sync",
-    "messages/s",
-    "min-max",
-    "p50 us",
-    "p99 us",
-    "CPU us",
-];
-/// The columns from here on are numbers.
-const NUMBERS: usize = 3;
 const CAPTION_WIDTH: usize = 78;
 
+/// A column's title, and what stands in it.
+type Column = (&'static str, fn(&Row) -> String);
+
+const NAMES: [Column; 3] = [
+    ("service", |row| row.service.to_string()),
+    ("model", |row| row.model.into()),
+    ("sync", |row| row.sync.into()),
+];
+const IDLE: [Column; 1] = [("idle", |row| row.idle.to_string())];
+const FIGURES: [Column; 5] = [
+    ("messages/s", |row| {
+        format!("{:.0}", row.messages_per_second.median)
+    }),
+    ("min-max", |row| {
+        let rate = row.messages_per_second;
+        format!("{:.0}-{:.0}", rate.min, rate.max)
+    }),
+    ("p50 us", |row| format!("{:.1}", row.p50_us.median)),
+    ("p99 us", |row| format!("{:.1}", row.p99_us.median)),
+    ("CPU us", |row| or_dash(row.server_cpu_us_per_message, 2)),
+];
+const OF_THE_IDLE: [Column; 2] = [
+    ("kept", |row| or_dash(row.kept, 2)),
+    ("B/idle", |row| or_dash(row.idle_client_bytes, 0)),
+];
+
+fn or_dash(spread: Option<Spread>, digits: usize) -> String {
+    spread.map_or("-".into(), |spread| format!("{:.digits$}", spread.median))
+}
+
+fn columns(report: &Report) -> Vec<Column> {
+    let mut columns = NAMES.to_vec();
+    let some_are_idle = has_idle(report);
+    if some_are_idle {
+        columns.extend(IDLE);
+    }
+    columns.extend(FIGURES);
+    if some_are_idle {
+        columns.extend(OF_THE_IDLE);
+    }
+    columns
+}
+
+fn has_idle(report: &Report) -> bool {
+    report.rows.iter().any(|row| row.idle > 0)
+}
+
 pub(super) fn render(report: &Report) -> String {
+    let columns = columns(report);
     let mut table = Table::new();
     let ruler = LineStyle::none().fill('-').junction('-');
     table
         .load_style(TableStyle::new().header_separator(ruler))
-        .set_header(HEADER)
-        .add_rows(report.rows.iter().map(cells));
+        .set_header(columns.iter().map(|(title, _)| *title))
+        .add_rows(report.rows.iter().map(|row| {
+            let cells = columns.iter().map(|(_, cell)| cell(row));
+            cells.collect::<Vec<String>>()
+        }));
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 1));
-        if index >= NUMBERS {
+        if index >= NAMES.len() {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -60,24 +100,6 @@ fn wrap(caption: &str, lines: &mut Vec<String>) {
     lines.push(line);
 }
 
-fn cells(row: &Row) -> [Cell; 8] {
-    let rate = row.messages_per_second;
-    let micros = |spread: Spread| Cell::new(format!("{:.1}", spread.median));
-    [
-        Cell::new(row.service),
-        Cell::new(row.model),
-        Cell::new(row.sync),
-        Cell::new(format!("{:.0}", rate.median)),
-        Cell::new(format!("{:.0}-{:.0}", rate.min, rate.max)),
-        micros(row.p50_us),
-        micros(row.p99_us),
-        Cell::new(
-            row.server_cpu_us_per_message
-                .map_or("-".into(), |cpu| format!("{:.2}", cpu.median)),
-        ),
-    ]
-}
-
 fn captions(report: &Report) -> Vec<String> {
     let setup = &report.setup;
     let of = |workload| report.rows.iter().any(|row| row.service == workload);
@@ -101,21 +123,55 @@ fn captions(report: &Report) -> Vec<String> {
             .into(),
     );
     captions.push("CPU us: the server's processor time per message, user and system.".into());
-    if report.rows.iter().any(|row| row.model == "pool") {
-        captions.push(format!(
-            "pool: runs with --workers {}. A worker serves one client at a time; with fewer, the rest would wait.",
-            setup.clients
-        ));
+    if has_idle(report) {
+        captions.push(
+            "idle: so many clients more are connected, have said hello once, and say nothing. kept: what is left of the \
+             messages/s without them, round by round. B/idle: by how much the server's memory grew when they came, for \
+             each; bytes in user space that are in memory (VmRSS), and none of the kernel's."
+                .into(),
+        );
     }
+    captions.extend(workers(report));
     captions.push(format!(
         "Medians of {} of {} s, each round in an order of its own. min-max is their spread: a smaller \
          difference between two rows shows nothing.",
         counted(setup.rounds, "round"),
         setup.duration_s
     ));
+    for sentence in &report.left_out {
+        captions.push(format!("left out: {sentence}."));
+    }
     captions.push(machine(report));
     captions.extend(ceiling(report));
     captions
+}
+
+/// How many workers those models got whose clients keep one each.
+fn workers(report: &Report) -> Option<String> {
+    let mut keepers: Vec<&str> = report
+        .rows
+        .iter()
+        .map(|row| row.model)
+        .filter(|name| {
+            let is_it = |kind: &ModelKind| kind.name() == *name && kind.keeps_workers();
+            ModelKind::ALL.iter().any(is_it)
+        })
+        .collect();
+    keepers.dedup();
+    if keepers.is_empty() {
+        return None;
+    }
+    let idle = if has_idle(report) {
+        " and as are idle"
+    } else {
+        ""
+    };
+    Some(format!(
+        "{}: run with --workers {}, as many as there are clients{idle}. A worker serves one client at a time; with \
+         fewer, the rest would wait.",
+        keepers.join(", "),
+        report.setup.clients
+    ))
 }
 
 fn machine(report: &Report) -> String {

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub(in crate::cli) const OWN_DESCRIPTORS: usize = 24;
 pub(in crate::cli) const FD_SETSIZE: usize = 1024;
 pub(super) const DEFAULT_MAX_LINE: ByteSize = ByteSize::kib(4);
-const MOST_WORKERS: usize = 16 * 1024;
+pub(in crate::cli) const MOST_WORKERS: usize = 16 * 1024;
 const LONGEST_QUEUE: usize = Pool::LONGEST_QUEUE;
 const SMALLEST_STACK: ByteSize = ByteSize::kib(64);
 const LARGEST_STACK: ByteSize = ByteSize::gib(1);
@@ -121,15 +121,20 @@ fn check_model_flags(args: &Serve) -> Result<(), WrongUse> {
         }
     }
     check_accept(args)?;
-    match args.stack_size {
-        Some(size) if !(SMALLEST_STACK..=LARGEST_STACK).contains(&size) => Err(WrongUse(format!(
-            "--stack-size {} is outside {} to {}",
-            size.as_u64(),
-            show(SMALLEST_STACK),
-            show(LARGEST_STACK)
-        ))),
-        _ => Ok(()),
+    args.stack_size.map_or(Ok(()), check_stack_size)
+}
+
+/// Refuses stacks that are too small to run on, and such that no address space holds many of.
+pub(in crate::cli) fn check_stack_size(size: ByteSize) -> Result<(), WrongUse> {
+    if (SMALLEST_STACK..=LARGEST_STACK).contains(&size) {
+        return Ok(());
     }
+    Err(WrongUse(format!(
+        "--stack-size {} is outside {} to {}",
+        size.as_u64(),
+        show(SMALLEST_STACK),
+        show(LARGEST_STACK)
+    )))
 }
 
 /// Refuses ways of accepting that a model has not, and what they leave without a meaning.

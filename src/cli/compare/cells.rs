@@ -1,0 +1,242 @@
+//! Which cells are measured: what was named, or what is worth seeing first, less what cannot be.
+
+use super::coming;
+use crate::cli::WrongUse;
+use crate::cli::args::{Compare, Named, ServiceName};
+use crate::cli::serve::{FD_SETSIZE, MOST_WORKERS, OWN_DESCRIPTORS, models_for};
+use anyhow::bail;
+use guardhouse::lab::{Cell, Tuning, Workload};
+use guardhouse::strategy::{self, LockKind, ModelKind};
+
+/// From the textbook's first to this system's last.
+const MODELS: [ModelKind; 6] = [
+    ModelKind::Thread,
+    ModelKind::Pool,
+    ModelKind::Select,
+    ModelKind::Epoll,
+    ModelKind::Hybrid,
+    ModelKind::Uring,
+];
+const SYNCS: [LockKind; 3] = [LockKind::Mutex, LockKind::RwLock, LockKind::Semaphore];
+/// An echo enters its registry when a client comes or goes, and not for a message.
+const SYNCS_OF_AN_ECHO: [LockKind; 1] = [LockKind::Mutex];
+/// Each with a megabyte or two of its own.
+const MOST_PROCESSES: usize = 500;
+
+/// What is measured.
+pub(super) struct Cells {
+    pub(super) cells: Vec<Cell>,
+    /// What is not although it would belong to it, and why: a sentence each.
+    pub(super) left_out: Vec<String>,
+}
+
+/// The cells that `args` ask for, each service under each model with each lock and each number of idle clients. What was
+/// named must be in one at least; what of it cannot be is left out, as are models that this machine cannot run.
+pub(super) fn chosen(args: &Compare, tuning: Tuning) -> anyhow::Result<Cells> {
+    let clients = args.clients.get();
+    let mut left_out = Vec::new();
+    let models = models(args, tuning, &mut left_out)?;
+    check_tuning(args, &models)?;
+    let services = named(args.services.as_deref(), |service| match service {
+        ServiceName::Echo => Workload::Echo,
+        ServiceName::Chat => Workload::Chat,
+    });
+    let syncs = named(args.syncs.as_deref(), |&Named(kind)| kind);
+    let idle = named(args.idle.as_deref(), |&idle| idle);
+
+    // In a chat nobody is idle.
+    let has_idle = idle.iter().flatten().any(|&idle| idle > 0);
+    let worth_serving: &[Workload] = if has_idle {
+        &[Workload::Echo]
+    } else {
+        &Workload::ALL
+    };
+    let all: Vec<Cell> = services
+        .as_deref()
+        .unwrap_or(worth_serving)
+        .iter()
+        .flat_map(|&workload| {
+            let worth_seeing = match workload {
+                Workload::Echo => &SYNCS_OF_AN_ECHO[..],
+                Workload::Chat => &SYNCS[..],
+            };
+            let syncs = syncs.as_deref().unwrap_or(worth_seeing);
+            Cell::every(&[workload], &models, syncs, idle.as_deref().unwrap_or(&[0]))
+        })
+        .collect();
+    for cell in &all {
+        check_lock(*cell, tuning, clients)?;
+    }
+    let cells: Vec<Cell> = all
+        .iter()
+        .copied()
+        .filter(|cell| match unfit(*cell, clients) {
+            None => true,
+            Some(sentence) => {
+                if !left_out.contains(&sentence) {
+                    left_out.push(sentence);
+                }
+                false
+            }
+        })
+        .collect();
+
+    // Of what was named, something is left.
+    let must_have = |belongs: &dyn Fn(&Cell) -> bool| {
+        if cells.iter().any(belongs) {
+            return Ok(());
+        }
+        let mut those = all.iter().filter(|cell| belongs(cell));
+        match those.find_map(|cell| unfit(*cell, clients)) {
+            Some(sentence) => Err(WrongUse(sentence)),
+            None => Ok(()),
+        }
+    };
+    must_have(&|_| true)?;
+    for service in services.iter().flatten() {
+        must_have(&|cell| cell.workload == *service)?;
+    }
+    for &model in args.models.iter().flat_map(|_| &models) {
+        must_have(&|cell| cell.model == model)?;
+    }
+    for idle in idle.iter().flatten() {
+        must_have(&|cell| cell.idle == *idle)?;
+    }
+    Ok(Cells { cells, left_out })
+}
+
+/// The models that this machine can run. It is an error to have named another.
+fn models(
+    args: &Compare,
+    tuning: Tuning,
+    left_out: &mut Vec<String>,
+) -> anyhow::Result<Vec<ModelKind>> {
+    let named = named(args.models.as_deref(), |&Named(kind)| kind);
+    let mut models = Vec::new();
+    for &kind in named.as_deref().unwrap_or(&MODELS) {
+        let model = strategy::model(kind, tuning.options(kind, args.clients.get()));
+        match model.check() {
+            Ok(()) => models.push(kind),
+            Err(reason) if named.is_some() => bail!("--models {kind} cannot run here: {reason}"),
+            Err(reason) => left_out.push(format!("{kind} is left out: {reason}")),
+        }
+    }
+    Ok(models)
+}
+
+/// Refuses flags that would reach none of the models.
+fn check_tuning(args: &Compare, models: &[ModelKind]) -> Result<(), WrongUse> {
+    /// As it is typed, if it is, and whom it reaches.
+    type Flag = (Option<String>, fn(ModelKind) -> bool);
+    let given: [Flag; 3] = [
+        (
+            args.stack_size
+                .map(|size| format!("--stack-size {}", size.as_u64())),
+            |model| model == ModelKind::Thread,
+        ),
+        (
+            args.loops.map(|n| format!("--loops {n}")),
+            ModelKind::has_loops,
+        ),
+        (args.workers.map(|n| format!("--workers {n}")), |model| {
+            model.has_workers() && !model.keeps_workers()
+        }),
+    ];
+    let list = |models: &mut dyn Iterator<Item = ModelKind>, between: &str| {
+        let names: Vec<&str> = models.map(ModelKind::name).collect();
+        names.join(between)
+    };
+    for (flag, goes_with) in given {
+        if let Some(flag) = flag
+            && !models.iter().any(|&model| goes_with(model))
+        {
+            let all = &mut ModelKind::ALL.into_iter();
+            return Err(WrongUse(format!(
+                "{flag} goes with --models {} only, and --models is {}",
+                list(
+                    &mut all.filter(|&model| model.is_here() && goes_with(model)),
+                    " or "
+                ),
+                list(&mut models.iter().copied(), ",")
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What was named, each once.
+fn named<A, T: PartialEq>(list: Option<&[A]>, value: impl Fn(&A) -> T) -> Option<Vec<T>> {
+    list.map(|list| {
+        let mut seen = Vec::new();
+        for item in list.iter().map(value) {
+            if !seen.contains(&item) {
+                seen.push(item);
+            }
+        }
+        seen
+    })
+}
+
+fn check_lock(cell: Cell, tuning: Tuning, clients: usize) -> Result<(), WrongUse> {
+    let Cell { model, sync, .. } = cell;
+    let options = tuning.options(model, clients);
+    if sync.goes_with(model, &options) {
+        return Ok(());
+    }
+    let loops = if model.has_loops() {
+        format!(" with --loops {}", options.loops)
+    } else {
+        String::new()
+    };
+    Err(WrongUse(format!(
+        "--models {model} and --syncs {sync} make a cell, {model} x {sync}{loops}, that cannot be: --syncs {sync} goes \
+         with --models {} only, for several threads would enter the registry, and nothing would guard it",
+        models_for(sync)
+    )))
+}
+
+/// Why a cell cannot be measured with so many `clients` beside its idle ones, if so.
+fn unfit(cell: Cell, clients: usize) -> Option<String> {
+    let Cell {
+        workload,
+        model,
+        idle,
+        ..
+    } = cell;
+    let all = clients.saturating_add(idle);
+    let coming = coming(clients, idle);
+    let most = |most: usize, what: &str| {
+        (all > most).then(|| {
+            format!("{coming} not fit --models {model}: each of them keeps a {what}, and {most} are the most")
+        })
+    };
+    if workload == Workload::Chat && idle > 0 {
+        return Some(format!(
+            "--idle {idle} goes with --services echo only: in a chat everyone hears everything, and nobody is idle"
+        ));
+    }
+    if workload == Workload::Chat && !model.shares_memory() {
+        return Some(format!(
+            "--models {model} goes with --services echo only: its processes share no memory, and the clients of a chat \
+             could not meet"
+        ));
+    }
+    match model {
+        ModelKind::Iterative if all > 1 => Some(format!(
+            "--models iterative goes with --clients 1 and no --idle only, and --clients is {clients}{}: it serves one \
+             client at a time, and the others would wait for ever",
+            if idle == 0 {
+                String::new()
+            } else {
+                format!(", --idle is {idle}")
+            }
+        )),
+        ModelKind::Select if all > FD_SETSIZE - OWN_DESCRIPTORS => Some(format!(
+            "{coming} not fit --models select: its FD_SETSIZE is {FD_SETSIZE}, and {OWN_DESCRIPTORS} of those are \
+             for the server itself"
+        )),
+        ModelKind::Pool => most(MOST_WORKERS, "worker"),
+        ModelKind::Process | ModelKind::Prefork => most(MOST_PROCESSES, "process"),
+        _ => None,
+    }
+}
