@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "each binary uses its own part")]
 
 pub(crate) mod peer;
+/// The server's own look at what has not arrived.
+#[path = "../../src/net/unacknowledged.rs"]
+mod unacknowledged;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,8 +18,13 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
-        thread::yield_now();
+        between_two_looks();
     }
+}
+
+/// Who looks again and again leaves the core, for a moment, to those who bring about what it looks for.
+pub(crate) fn between_two_looks() {
+    thread::park_timeout(Duration::from_micros(100));
 }
 
 /// `count` different lines, each with `before` at its head.
@@ -47,7 +55,10 @@ impl Dice {
     }
 
     pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.next() as u8).collect()
+        let words = (0..count.div_ceil(8)).map(|_| self.next().to_le_bytes());
+        let mut bytes = words.collect::<Vec<_>>().concat();
+        bytes.truncate(count);
+        bytes
     }
 
     /// `bytes` cut into pieces of 1 to `longest`.

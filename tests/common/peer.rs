@@ -1,10 +1,10 @@
 //! [`Peer`]: a client that is nothing but a socket. Every call is bounded in time, and says what it waited for
 //! when it gives up.
 
+use super::unacknowledged::unacknowledged;
 use super::{PATIENCE, wait_until};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::SockRef;
-use std::fs;
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -16,7 +16,7 @@ const CHUNK: usize = 16 * 1024;
 
 /// More than the kernel takes for a client that does not read: 4 MiB to send, and a receive buffer that only grows
 /// for who reads.
-pub(crate) const LONG_LINE: usize = 10_000_000;
+pub(crate) const LONG_LINE: usize = 5_000_000;
 
 pub(crate) struct Peer {
     stream: TcpStream,
@@ -29,6 +29,19 @@ impl Peer {
         let stream = TcpStream::connect_timeout(&addr, PATIENCE)
             .unwrap_or_else(|error| panic!("connecting to {addr}: {error}"));
         Self::of(stream)
+    }
+
+    /// Connects with buffers that stay small, so that what it does not read piles up at the server soon.
+    pub(crate) fn hard_of_hearing(addr: SocketAddr) -> Self {
+        const SMALL: usize = 64 * 1024;
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None).unwrap();
+        // Before it connects: the window is agreed on then.
+        socket.set_recv_buffer_size(SMALL).unwrap();
+        socket.set_send_buffer_size(SMALL).unwrap();
+        socket
+            .connect_timeout(&addr.into(), PATIENCE)
+            .unwrap_or_else(|error| panic!("connecting to {addr}: {error}"));
+        Self::of(socket.into())
     }
 
     pub(crate) fn of(stream: TcpStream) -> Self {
@@ -66,8 +79,8 @@ impl Peer {
     /// The next line, without its newline.
     pub(crate) fn line(&mut self) -> String {
         loop {
-            if let Some(end) = self.ahead.iter().position(|&byte| byte == b'\n') {
-                let line: Vec<u8> = self.ahead.drain(..=end).collect();
+            if let Some(end) = memchr::memchr(b'\n', &self.ahead) {
+                let line = self.take(end + 1);
                 return String::from_utf8_lossy(&line[..end]).into_owned();
             }
             assert!(
@@ -87,7 +100,12 @@ impl Peer {
                 self.ahead.len()
             );
         }
-        self.ahead.drain(..count).collect()
+        self.take(count)
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let rest = self.ahead.split_off(count);
+        std::mem::replace(&mut self.ahead, rest)
     }
 
     /// Everything until the server closes.
@@ -139,6 +157,11 @@ impl Peer {
     pub(crate) fn round_trip(&mut self, text: &str) {
         self.send(format!("{text}\n"));
         assert_eq!(self.line(), text);
+    }
+
+    /// Whether the server says something, or closes, before so long has passed.
+    pub(crate) fn hears_within(&self, time: Duration) -> bool {
+        self.becomes(PollFlags::IN, time)
     }
 
     /// Listens for so long, and finds that the server says nothing.
@@ -194,21 +217,8 @@ impl Peer {
     /// Waits until the server's kernel has everything that was sent. What `send` took may still be under way.
     pub(crate) fn delivered(&self) {
         wait_until("the kernel's acknowledgement of what was sent", || {
-            self.kernel_holds_nothing()
+            unacknowledged(self.stream.as_fd()) == 0
         });
-    }
-
-    fn kernel_holds_nothing(&self) -> bool {
-        let port = |addr: SocketAddr| format!("0100007F:{:04X}", addr.port());
-        let local = port(self.stream.local_addr().unwrap());
-        let peer = port(self.stream.peer_addr().unwrap());
-        fs::read_to_string("/proc/net/tcp")
-            .unwrap()
-            .lines()
-            .map(|row| row.split_whitespace().collect::<Vec<_>>())
-            .find(|row| row.get(1) == Some(&&*local) && row.get(2) == Some(&&*peer))
-            .and_then(|row| row.get(4).map(|queues| queues.starts_with("00000000:")))
-            .expect("a connected socket is in /proc/net/tcp")
     }
 
     /// Says a line to a chat that comes back as an answer larger than every buffer on the way, and takes only
@@ -236,7 +246,7 @@ impl Peer {
                     stuck = 0;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if !self.becomes_writable() {
+                    if !self.becomes(PollFlags::OUT, Duration::from_millis(30)) {
                         stuck += 1;
                         meanwhile();
                     }
@@ -274,38 +284,43 @@ impl Peer {
         }
     }
 
-    fn becomes_writable(&self) -> bool {
-        let mut fds = [PollFd::new(&self.stream, PollFlags::OUT)];
-        let patience = Timespec::try_from(Duration::from_millis(30)).unwrap();
+    fn becomes(&self, ready: PollFlags, patience: Duration) -> bool {
+        let mut fds = [PollFd::new(&self.stream, ready)];
+        let patience = Timespec::try_from(patience).unwrap();
         poll(&mut fds, Some(&patience)).is_ok_and(|ready| ready > 0)
     }
 
     /// After a flood: completes its last line, ends its side, reads, and finds every byte in its place.
     pub(crate) fn drink(&mut self, flood: &Flood) {
         let mut writer = self.second_hand();
-        let pattern = flood.pattern.as_bytes();
         let whole = flood.sent.next_multiple_of(flood.line_length);
-        let mut received = 0;
         thread::scope(|scope| {
             scope.spawn(move || {
                 let missing = whole - flood.sent;
                 let from = flood.sent % flood.line_length;
-                writer.send(&pattern[from..from + missing]);
+                writer.send(&flood.pattern.as_bytes()[from..from + missing]);
                 writer.finish();
             });
-            while self.receive("the rest of the flood") > 0 {
-                for piece in self.ahead.chunks(32 * 1024) {
-                    let from = received % flood.line_length;
-                    assert!(
-                        piece == &pattern[from..from + piece.len()],
-                        "garbled after {received} bytes"
-                    );
-                    received += piece.len();
-                }
-                self.ahead.clear();
-            }
+            self.takes_back(flood, whole);
         });
-        assert_eq!(received, whole, "what was sent came back");
+    }
+
+    /// After a flood: reads until the server closes, and finds the first `count` bytes, each in its place, and no more.
+    pub(crate) fn takes_back(&mut self, flood: &Flood, count: usize) {
+        let pattern = flood.pattern.as_bytes();
+        let mut received = 0;
+        while self.receive("the rest of the flood") > 0 {
+            for piece in self.ahead.chunks(32 * 1024) {
+                let from = received % flood.line_length;
+                assert!(
+                    piece == &pattern[from..from + piece.len()],
+                    "garbled after {received} bytes"
+                );
+                received += piece.len();
+            }
+            self.ahead.clear();
+        }
+        assert_eq!(received, count, "what was sent came back");
     }
 }
 

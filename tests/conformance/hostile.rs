@@ -10,7 +10,7 @@ pub(crate) fn an_echo_client_that_never_reads_costs_nobody_anything(subject: Sub
     let mut bystander = subject
         .serves_several()
         .then(|| Peer::greeted(addr, "bystander"));
-    let mut hostile = Peer::connect(addr);
+    let mut hostile = Peer::hard_of_hearing(addr);
     let mut served = 0;
     let flood = hostile.flood("a line that wants its answer, but not now\n", || {
         if let Some(bystander) = &mut bystander {
@@ -33,7 +33,7 @@ pub(crate) fn an_echo_client_that_never_reads_costs_nobody_anything(subject: Sub
 pub(crate) fn a_chat_client_that_never_reads_its_own_lines_loses_none(subject: Subject) {
     let server = subject.chat(4096).start().unwrap();
     let addr = server.local_addr();
-    let mut hostile = Peer::connect(addr);
+    let mut hostile = Peer::hard_of_hearing(addr);
     let flood = hostile.flood("a line that comes back, but not now\n", || {});
     hostile.drink(&flood);
     until(&server, "the hostile client got everything", |stats| {
@@ -57,7 +57,8 @@ pub(crate) fn a_listener_that_never_reads_is_hung_up_and_the_others_get_every_li
     };
     let server = subject.chat(4096).limits(limits).start().unwrap();
     let addr = server.local_addr();
-    let mut sleeper = Peer::greeted(addr, "sleeper");
+    let mut sleeper = Peer::hard_of_hearing(addr);
+    sleeper.round_trip("sleeper");
     let mut witness = Peer::greeted(addr, "witness");
     let mut talker = Peer::greeted(addr, "talker");
     assert_eq!(witness.line(), "talker");

@@ -1,6 +1,7 @@
 //! What every scenario needs: the server under test, its counters, and the inspection after it has ended.
 
-use crate::common::{PATIENCE, wait_until};
+use crate::common::{PATIENCE, between_two_looks};
+use crate::table;
 use crossbeam_utils::sync::ShardedLock;
 use guardhouse::model::{Program, serve_as_child};
 use guardhouse::service::Registered;
@@ -8,13 +9,10 @@ use guardhouse::stats;
 use guardhouse::strategy::{self, LockKind, LockOptions, ModelKind, ModelOptions, ServiceKind};
 use guardhouse::sync::{Actor, Lock, OneThread, SemaphoreLock, Snapshot, SpinMutex, TicketMutex};
 use guardhouse::{Clients, Handle, Message, Registry, Server, Service, StartError};
-use parking_lot::Mutex;
 use std::env;
-use std::fs;
 use std::num::NonZeroUsize;
 use std::panic;
 use std::sync::{Arc, Once};
-use std::thread;
 use std::time::Instant;
 
 /// What is under test.
@@ -210,25 +208,17 @@ pub(crate) fn until(server: &Handle, what: &str, done: impl Fn(&stats::Snapshot)
             Instant::now() < deadline,
             "waited in vain: {what}; {stats:?}"
         );
-        thread::yield_now();
+        between_two_looks();
     }
 }
 
 /// Text of the panics that belong to a test. They are not printed.
 pub(crate) const PLANNED: &str = "planned: ";
 
-/// Runs `scenario`, and finds that the process has no more threads and descriptors than before. One at a time:
-/// descriptors are the whole process's.
+/// Runs `scenario`, and finds that no thread and no descriptor of it is left.
 pub(crate) fn inspect(subject: Subject, scenario: fn(Subject)) {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _alone = ONE_AT_A_TIME.lock();
     keep_planned_panics_quiet();
-    let (threads, descriptors) = (server_threads().len(), descriptors().len());
-    scenario(subject);
-    // A thread that was joined may still be on its last steps in the kernel.
-    wait_until("no thread and no descriptor is left of the server", || {
-        server_threads().len() <= threads && self::descriptors().len() <= descriptors
-    });
+    table::with_its_own(|| scenario(subject));
 }
 
 fn keep_planned_panics_quiet() {
@@ -238,27 +228,10 @@ fn keep_planned_panics_quiet() {
         panic::set_hook(Box::new(move |info| {
             let planned = info
                 .payload_as_str()
-                .is_some_and(|text| text.starts_with(PLANNED));
+                .is_some_and(|text| text.contains(PLANNED));
             if !planned {
                 usual(info);
             }
         }));
     });
-}
-
-/// The names of the threads that a server has started.
-fn server_threads() -> Vec<String> {
-    fs::read_dir("/proc/self/task")
-        .unwrap()
-        // A thread may end while it is being looked at.
-        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok())
-        .filter(|name| name.starts_with("gh-"))
-        .collect()
-}
-
-fn descriptors() -> Vec<std::ffi::OsString> {
-    fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .filter_map(|entry| Some(entry.ok()?.file_name()))
-        .collect()
 }

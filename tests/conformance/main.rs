@@ -1,5 +1,6 @@
 //! One suite for every model under every strategy, over real sockets: whichever is chosen, clients see the
-//! same server. After each scenario, no thread and no descriptor of the server is left.
+//! same server. After each scenario, no thread and no descriptor of the server is left. They run side by side, each with a
+//! descriptor table of its own ([`table`]).
 //!
 //! A test is called `MODEL::STRATEGY::CLAIM`. A new model is one line in [`suite!`] below, and a new scenario one
 //! line in [`scenarios!`]. The strategy `none` is for models of one thread, and those say so there.
@@ -14,6 +15,7 @@ mod hostile;
 mod house;
 mod limits;
 mod panics;
+mod table;
 
 use guardhouse::strategy::{LockKind, ModelKind};
 
