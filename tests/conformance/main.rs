@@ -15,6 +15,7 @@ mod hostile;
 mod house;
 mod limits;
 mod panics;
+#[cfg(target_os = "linux")]
 mod table;
 
 use guardhouse::strategy::{LockKind, ModelKind};
