@@ -1,4 +1,4 @@
-//! Models of the semaphore and the mailbox, for checkers that try orders of steps. `tests/models/run.py` builds and
+//! Models of the semaphore, the mailbox and the sleep of idle workers, for checkers that try orders of steps. `tests/models/run.py` builds and
 //! runs them; no other build has this file.
 //!
 //! loom tries *every* order (up to [`PREEMPTIONS`] switches at places where a thread could have gone on) and every
@@ -11,6 +11,8 @@ mod crowds;
 mod mailbox;
 #[cfg(model_check = "loom")]
 mod semaphore;
+#[cfg(model_check = "loom")]
+mod sleepers;
 
 #[cfg(model_check = "loom")]
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 //! checker can take their place.
 //!
 //! In every ordinary build these are the types of `std` and `parking_lot` themselves. In a test build with
-//! `--cfg 'model_check="loom"'` or `"shuttle"` they are the checker's, and `models.rs` runs the semaphore and the
-//! mailbox, as they are, through orders of steps. `tests/models/run.py` makes those builds.
+//! `--cfg 'model_check="loom"'` or `"shuttle"` they are the checker's, and `models.rs` runs the semaphore, the
+//! mailbox and the sleep of idle workers, as they are, through orders of steps. `tests/models/run.py` makes those builds.
 
 #[cfg(not(all(test, any(model_check = "loom", model_check = "shuttle"))))]
 mod real;

@@ -326,8 +326,8 @@ pub struct Snapshot {
     pub accepted: u64,
     /// The same, by each of those who accept.
     pub accepted_by: Vec<u64>,
-    /// How often one of several workers that accept by themselves was woken by a client that another took: the thundering
-    /// herd, in numbers.
+    /// How often one of several workers that accept by themselves was woken by a client that another took: the part of the
+    /// thundering herd that gets as far as accept.
     pub woken_in_vain: u64,
     /// How long the clients that a worker of a [`Pool`](crate::model::Pool) took out of the queue had waited, from accept on.
     /// (Those of workers that accept by themselves wait in the kernel's backlog, where nobody sees for how long.)

@@ -6,7 +6,7 @@
 //!   channel                      stealing                              rayon
 //!
 //!   door                         door                                  door
-//!     | send                       | push, one permit more               | spawn, a box per job
+//!     | send                       | push, wake a sleeper                | spawn, a box per job
 //!     v                            v                                     v
 //!   [ a b c d ]                  [ a b c d ]                           [ a b c d ]
 //!     |      \                     | a batch    \                        | one       \
@@ -18,11 +18,12 @@
 //! | | an idle worker | a job costs | order |
 //! |---|---|---|---|
 //! | channel | sleeps in the queue | a step on each end of one queue | first come, first served |
-//! | stealing | sleeps in a semaphore whose permits are jobs | the same, and less on the queue of all: a batch is taken at once | nearly |
+//! | stealing | sleeps on a list | the same, and less on the queue of all: a batch is taken at once | nearly |
 //! | rayon | sleeps by rayon's protocol | an allocation | nearly |
 
 mod channel;
 mod rayon;
+pub(crate) mod sleepers;
 mod stealing;
 
 use std::io;

@@ -11,7 +11,8 @@ pub enum Accept {
     Mutex,
     /// Every worker by itself, all at once: each client wakes all idle workers, and one of them gets it.
     Free,
-    /// Every worker by itself, on a listener of its own: the kernel deals the clients out (`SO_REUSEPORT`).
+    /// Every worker by itself, on a listener of its own: the kernel deals the clients out (`SO_REUSEPORT`). Those dealt to
+    /// a worker that is busy are taken by one who is not.
     ReusePort,
 }
 

@@ -128,6 +128,41 @@ BUGS = [
         "",
         "mailbox::closing_beside_a_poster_counts_every_message_as_sent_or_lost",
     ),
+    (
+        "a worker that does not look again before it sleeps",
+        "src/executor/sleepers.rs",
+        "            if let Some(job) = look() {\n                // When",
+        "            if let Some(job) = None {\n                // When",
+        "sleepers::a_worker_does_not_sleep_while_a_job_waits",
+    ),
+    (
+        "a worker that looks again, and may see what was before it got on the list",
+        "src/executor/sleepers.rs",
+        "            fence(Ordering::SeqCst);\n            if let Some(job) = look() {",
+        "            if let Some(job) = look() {",
+        "sleepers::a_worker_does_not_sleep_while_a_job_waits",
+    ),
+    (
+        "who brings a job may see the list as it was before",
+        "src/executor/sleepers.rs",
+        "        fence(Ordering::SeqCst);\n        if self.anybody.load(Ordering::Relaxed) {\n",
+        "        if self.anybody.load(Ordering::Relaxed) {\n",
+        "sleepers::a_worker_does_not_sleep_while_a_job_waits",
+    ),
+    (
+        "who leaves jobs behind wakes nobody for them",
+        "src/executor/sleepers.rs",
+        "if self.anybody.load(Ordering::Relaxed) && is_more() {",
+        "if false && is_more() {",
+        "sleepers::no_worker_sleeps_while_a_job_waits_in_the_others_batch",
+    ),
+    (
+        "who wakes somebody leaves that one on the list",
+        "src/executor/sleepers.rs",
+        "let sleeper = list.asleep.pop();",
+        "let sleeper = list.asleep.last().cloned();",
+        "sleepers::no_worker_sleeps_while_a_job_waits_in_the_others_batch",
+    ),
 ]
 
 

@@ -44,8 +44,9 @@ trait Doorway: Sync {
 /// A critical section in the kernel's doorway: who is inside waits for a client and accepts it, and serves it
 /// outside. One client wakes one worker.
 ///
-/// `parking_lot`'s mutex has no order: who comes back from a client may overtake those who wait, for up to half a
-/// millisecond. So the clients of a quiet server mostly fall to the same few workers, whose caches are warm.
+/// Who comes back from a client gets in line behind those who wait, mostly, so on a quiet server the clients fall to all
+/// workers in turn. (`parking_lot`'s mutex promises no more than that nobody is overtaken for much longer than half a
+/// millisecond.)
 struct OneAtATime(Mutex<Option<Listener>>);
 
 impl Doorway for OneAtATime {
@@ -65,7 +66,9 @@ impl Doorway for OneAtATime {
 /// Everybody waits for everybody's clients. Each wakes all who are idle, one gets it, and the others were
 /// [woken in vain](crate::stats::Snapshot::woken_in_vain): the thundering herd, as poll(2) has it.
 ///
-/// That is what this doorway is there to show. (Linux has a way to wake one only, EPOLLEXCLUSIVE; a lock does the
+/// That is what this doorway is there to show. The count is of those who came as far as accept: poll looks again before
+/// it returns, and lets whoever comes too late sleep on without a word, so that most of the herd shows only in the
+/// context switches. (Linux has a way to wake one only, EPOLLEXCLUSIVE; a lock does the
 /// same, and everywhere.)
 struct AllAtOnce(RwLock<Option<Listener>>);
 
