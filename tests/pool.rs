@@ -64,17 +64,6 @@ fn behind_a_lock_nobody_is_woken_in_vain() {
     assert_eq!((stats.accepted, stats.woken_in_vain), (100, 0));
 }
 
-#[test]
-fn a_herd_is_woken_in_vain_and_that_is_counted() {
-    let server = echo(pool(32).accept(Accept::Free)).start().unwrap();
-    wait_until("two workers come for one client", || {
-        Peer::greeted(server.local_addr(), "hello").leave();
-        server.stats().woken_in_vain > 0
-    });
-    let stats = server.shutdown().unwrap();
-    assert_eq!(stats.accepted, stats.finished);
-}
-
 /// Those who wait behind two clients are served as soon as one of these leaves, whichever it is.
 #[test]
 fn a_client_waits_for_any_worker_and_not_for_one() {

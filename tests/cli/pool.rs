@@ -30,6 +30,26 @@ fn who_accepted_and_how_evenly_is_in_the_last_line() {
 }
 
 #[test]
+fn each_client_wakes_a_herd_where_all_workers_wait_for_it_and_no_herd_behind_a_lock() {
+    const CLIENTS: u64 = 100;
+    let sleeps = |accept: &str| {
+        let server = Serving::start(&format!(
+            "echo -q --model pool --workers 32 --accept {accept}"
+        ));
+        let before = server.sleeps();
+        for _ in 0..CLIENTS {
+            Peer::greeted(server.addr, "hello").leave();
+        }
+        server.sleeps() - before
+    };
+    let [herd, lock, dealt] = ["free", "mutex", "reuseport"].map(sleeps);
+    assert!(
+        herd > 2 * lock && herd > 2 * dealt,
+        "for {CLIENTS} clients, workers went to sleep {herd} times, and {lock} behind a lock, {dealt} when dealt to"
+    );
+}
+
+#[test]
 fn how_long_the_queue_was_is_in_the_last_line() {
     for executor in ["channel", "stealing", "rayon"] {
         let log = log_of_four_at_once(&format!("--executor {executor}"));

@@ -105,6 +105,20 @@ impl Program {
         let field = |n: usize| fields.split_whitespace().nth(n).unwrap().parse::<u64>();
         field(11).unwrap() + field(12).unwrap()
     }
+
+    /// How often its threads have gone to sleep so far.
+    pub(crate) fn sleeps(&self) -> u64 {
+        fs::read_dir(format!("/proc/{}/task", self.child.id()))
+            .unwrap()
+            // A thread may end while it is being looked at.
+            .filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok())
+            .filter_map(|status| {
+                let mut lines = status.lines();
+                let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+                count?.trim().parse::<u64>().ok()
+            })
+            .sum()
+    }
 }
 
 impl Drop for Program {
