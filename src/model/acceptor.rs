@@ -1,42 +1,19 @@
-//! The acceptor that all models share: accepts, admits, refuses with a reason, and survives the process running
-//! out of descriptors.
-//!
-//! When accept fails with EMFILE, the connection stays in the kernel's queue and the listener stays readable: a
-//! naive loop spins. The door holds one descriptor in *reserve* for that moment: the acceptor closes it, accepts
-//! the client into the gap, tells it why it is not served, closes it, and takes the reserve
-//! back. Only when even that fails does it pause, for 5 ms doubling up to half a second.
-//!
-//! Several acceptors share the reserve. The gap is for one: another that accepted at that moment would put a client of
-//! its own into it, and the reserve would be gone. So it is guarded like any data that many look at and one changes:
-//! who accepts holds a read lock, who makes the gap holds the write lock.
+//! The acceptor that all models share: accepts on a listener until the drain. How a client is let in, or refused with
+//! a reason, is its [porter's](Porter) business.
+
+mod porter;
+mod trouble;
+
+pub(super) use porter::{Door, Newcomer, Porter, refuse};
 
 use super::Context;
-use crate::client::ClientId;
-use crate::net::{Listener, socket};
-use crate::poller::timespec;
-use crate::shutdown::Shutdown;
-use crate::stats::Refusal;
-use crate::sync::{OwnedPermit, Semaphore};
-use parking_lot::RwLock;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
-use std::fs::File;
+use crate::net::Listener;
+use porter::{Knock, wait};
 use std::io;
-use std::iter;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-/// A client that was admitted and is not served yet.
-pub(super) struct Newcomer {
-    pub(super) id: ClientId,
-    pub(super) addr: SocketAddr,
-    pub(super) stream: TcpStream,
-    /// Goes back when the client is gone.
-    pub(super) permit: Option<OwnedPermit>,
-}
 
 /// What accepting came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,55 +24,8 @@ pub(super) enum Accepted {
     Pause(Duration),
 }
 
-/// What came of accepting one.
-enum Knock {
-    /// One client fewer waits; this one is let in.
-    Came(Newcomer),
-    /// One client fewer waits; it was refused, or had gone.
-    Gone,
-    /// No client waits.
-    Nobody,
-    /// Clients wait, and cannot even be refused: try again after so long.
-    Pause(Duration),
-}
-
 /// Accepted at one turn at most: a crowd at the door must not starve those inside.
 const TURN: usize = 64;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-
-/// What all acceptors of a server share: how many more clients are let in, their numbers, and the reserve.
-pub(super) struct Door<'a> {
-    context: Context<'a>,
-    admission: Option<Arc<Semaphore>>,
-    next: AtomicU64,
-    reserve: RwLock<Reserve>,
-}
-
-/// Whose descriptor is closed to make a gap for one client.
-#[derive(Default)]
-struct Reserve {
-    file: Option<File>,
-    /// Descriptors are short, and that was logged.
-    short: bool,
-}
-
-impl<'a> Door<'a> {
-    /// A door at which `acceptors` stand.
-    pub(super) fn new(context: Context<'a>, acceptors: usize) -> Arc<Self> {
-        context.stats.acceptors(acceptors);
-        Arc::new(Self {
-            context,
-            admission: context
-                .limits
-                .max_clients
-                .map(|n| Arc::new(Semaphore::new(n))),
-            next: AtomicU64::new(1),
-            reserve: RwLock::default(),
-        })
-    }
-}
 
 /// Accepts on a listener, which may be one that others accept on, too. It is closed with its last acceptor.
 pub(super) struct Acceptor<'a> {
@@ -154,17 +84,8 @@ impl<'a> Acceptor<'a> {
 
     /// Lets in a client whom the kernel accepted on this listener.
     pub(super) fn take_in(&mut self, stream: TcpStream, admit: impl FnOnce(Newcomer)) {
-        let was_well = self.porter.door.reserve.read().is_well();
-        match stream.peer_addr() {
-            Ok(addr) => {
-                if let Knock::Came(newcomer) = self.porter.came(stream, addr, was_well) {
-                    admit(newcomer);
-                }
-            }
-            Err(error) => {
-                self.porter.context.stats.aborted();
-                tracing::debug!(%error, "a connection broke before it was served");
-            }
+        if let Some(newcomer) = self.porter.take_in(stream) {
+            admit(newcomer);
         }
     }
 
@@ -181,14 +102,7 @@ impl<'a> Acceptor<'a> {
         admit: impl FnMut(Newcomer),
     ) -> io::Result<Accepted> {
         if let Some(error) = error {
-            match Trouble::of(&error) {
-                Trouble::Fatal => return Err(error),
-                Trouble::TheirsAlone => {
-                    self.porter.context.stats.aborted();
-                    tracing::debug!(%error, "a connection broke before it was accepted");
-                }
-                Trouble::Nobody | Trouble::Shortage => {}
-            }
+            self.porter.learn_of(error)?;
         }
         self.listener.set_blocking(false)?;
         self.accept(admit)
@@ -196,317 +110,12 @@ impl<'a> Acceptor<'a> {
 
     /// Descriptors were short when somebody last accepted.
     pub(super) fn is_short(&self) -> bool {
-        self.porter.door.reserve.read().short
+        self.porter.is_short()
     }
-}
-
-/// Waits until somebody knocks at one of `doors`, or the drain begins; in a pause for the drain only, and no longer
-/// than that. Says at which.
-fn wait<const N: usize>(
-    shutdown: &Shutdown,
-    doors: [BorrowedFd<'_>; N],
-    pause: Option<Duration>,
-) -> io::Result<[bool; N]> {
-    let waited = if pause.is_some() { 0 } else { N };
-    let mut fds: Vec<PollFd<'_>> = iter::once(shutdown.drain_fd())
-        .chain(doors.into_iter().take(waited))
-        .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
-        .collect();
-    let mut knocked = [false; N];
-    match poll(&mut fds, timespec(pause).as_ref()) {
-        Ok(_) => {
-            for (knocked, fd) in knocked.iter_mut().zip(&fds[1..]) {
-                *knocked = !fd.revents().is_empty();
-            }
-            Ok(knocked)
-        }
-        Err(Errno::INTR) => Ok(knocked),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// One of those who accept at a door, on whatever listener it is told to.
-pub(super) struct Porter<'a> {
-    context: Context<'a>,
-    door: Arc<Door<'a>>,
-    /// Which of them it is, from 0.
-    pub(super) index: usize,
-    /// The next pause, while descriptors are short.
-    pause: Duration,
-}
-
-impl<'a> Porter<'a> {
-    pub(super) fn new(door: Arc<Door<'a>>, index: usize) -> io::Result<Self> {
-        {
-            let mut reserve = door.reserve.write();
-            if reserve.file.is_none() {
-                reserve.file = Some(open_reserve()?);
-            }
-        }
-        Ok(Self {
-            context: door.context,
-            door,
-            index,
-            pause: FIRST_PAUSE,
-        })
-    }
-
-    /// Waits for a client at `doors`, and lets it in. `at` says on which listener to accept, when somebody knocked at
-    /// these of the doors. `None` when the drain has begun.
-    pub(super) fn next<'l, const N: usize>(
-        &mut self,
-        doors: [BorrowedFd<'_>; N],
-        at: impl Fn([bool; N]) -> io::Result<&'l Listener>,
-    ) -> io::Result<Option<Newcomer>> {
-        let Context {
-            shutdown, stats, ..
-        } = self.context;
-        let mut pause = None;
-        loop {
-            let knocked = wait(shutdown, doors, pause)?;
-            if shutdown.is_draining() {
-                return Ok(None);
-            }
-            pause = match self.knock(at(knocked)?)? {
-                Knock::Came(newcomer) => return Ok(Some(newcomer)),
-                Knock::Gone => None,
-                Knock::Nobody => {
-                    if knocked.contains(&true) {
-                        stats.woken_in_vain();
-                    }
-                    None
-                }
-                Knock::Pause(pause) => Some(pause),
-            };
-        }
-    }
-
-    /// Accepts one at `listener`. Never blocks.
-    ///
-    /// # Errors
-    /// Only when the listener itself is broken.
-    fn knock(&mut self, listener: &Listener) -> io::Result<Knock> {
-        let (accepted, was_well) = {
-            let reserve = self.door.reserve.read();
-            (listener.accept(), reserve.is_well())
-        };
-        match accepted {
-            Ok((stream, addr)) => Ok(self.came(stream, addr, was_well)),
-            Err(error) => match Trouble::of(&error) {
-                Trouble::Nobody => Ok(Knock::Nobody),
-                Trouble::TheirsAlone => {
-                    self.context.stats.aborted();
-                    tracing::debug!(%error, "a connection broke before it was accepted");
-                    Ok(Knock::Gone)
-                }
-                Trouble::Shortage => Ok(self.refuse_one_for_want_of_descriptors(listener, error)),
-                Trouble::Fatal => Err(error),
-            },
-        }
-    }
-
-    /// Somebody was accepted. `was_well`: as the reserve was found before that.
-    fn came(&mut self, stream: TcpStream, addr: SocketAddr, was_well: bool) -> Knock {
-        self.pause = FIRST_PAUSE;
-        if !was_well {
-            self.door.reserve.write().recovered();
-        }
-        self.admit(stream, addr)
-    }
-
-    fn admit(&self, stream: TcpStream, addr: SocketAddr) -> Knock {
-        self.context.stats.accepted(self.index);
-        let permit = match &self.door.admission {
-            None => None,
-            Some(admission) => {
-                let permit = admission.try_acquire_owned(1).ok();
-                if permit.is_none() {
-                    let limit = admission.permits();
-                    refuse(self.context, &stream, addr, &Refusal::Full { limit });
-                    return Knock::Gone;
-                }
-                permit
-            }
-        };
-        if self.context.limits.nodelay
-            && let Err(error) = stream.set_nodelay(true)
-        {
-            tracing::debug!(%addr, %error, "TCP_NODELAY was not taken");
-        }
-        Knock::Came(Newcomer {
-            id: ClientId(self.door.next.fetch_add(1, Ordering::Relaxed)),
-            addr,
-            stream,
-            permit,
-        })
-    }
-
-    /// Tells the first client in the queue why it is not served, by way of the reserve. Nobody else accepts meanwhile.
-    fn refuse_one_for_want_of_descriptors(
-        &mut self,
-        listener: &Listener,
-        error: io::Error,
-    ) -> Knock {
-        let mut reserve = self.door.reserve.write();
-        if reserve.file.take().is_none() {
-            reserve.file = open_reserve().ok();
-            reserve.run_short(&error);
-            return Knock::Pause(next_pause(&mut self.pause));
-        }
-        let accepted = listener.accept();
-        let outcome = match &accepted {
-            Ok((stream, addr)) => {
-                reserve.run_short(&error);
-                self.context.stats.accepted(self.index);
-                refuse(self.context, stream, *addr, &Refusal::Descriptors(error));
-                Knock::Gone
-            }
-            Err(error) => match Trouble::of(error) {
-                // Accept looks for a descriptor before it looks for a client.
-                Trouble::Nobody => Knock::Nobody,
-                Trouble::TheirsAlone => {
-                    self.context.stats.aborted();
-                    Knock::Gone
-                }
-                Trouble::Shortage | Trouble::Fatal => {
-                    reserve.run_short(error);
-                    Knock::Pause(next_pause(&mut self.pause))
-                }
-            },
-        };
-        drop(accepted);
-        reserve.file = open_reserve().ok();
-        outcome
-    }
-}
-
-impl Reserve {
-    fn is_well(&self) -> bool {
-        self.file.is_some() && !self.short
-    }
-
-    fn run_short(&mut self, error: &io::Error) {
-        if !self.short {
-            self.short = true;
-            tracing::warn!(%error, "out of descriptors; clients are refused until some come back");
-        }
-    }
-
-    fn recovered(&mut self) {
-        if self.short {
-            self.short = false;
-            tracing::info!("descriptors are back; clients are accepted again");
-        }
-        if self.file.is_none() {
-            self.file = open_reserve().ok();
-        }
-    }
-}
-
-fn next_pause(pause: &mut Duration) -> Duration {
-    let now = *pause;
-    *pause = (now * 2).min(LONGEST_PAUSE);
-    now
 }
 
 impl AsFd for Acceptor<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
-    }
-}
-
-fn open_reserve() -> io::Result<File> {
-    File::open("/dev/null")
-}
-
-/// Counts a refusal, tells the client why, and logs it.
-pub(super) fn refuse(context: Context<'_>, stream: &TcpStream, addr: SocketAddr, why: &Refusal) {
-    context.stats.refused(why);
-    socket::refuse(stream, &why.to_string());
-    tracing::info!(%addr, %why, "refused");
-}
-
-/// Whose trouble an error of accept is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
-    /// Nobody's: no client waits.
-    Nobody,
-    /// One client's: it is gone, the next may be well. Linux also reports pending network errors of the new
-    /// connection here (accept(2), "Error handling").
-    TheirsAlone,
-    /// Ours for a while: descriptors or memory.
-    Shortage,
-    /// Ours for good.
-    Fatal,
-}
-
-impl Trouble {
-    fn of(error: &io::Error) -> Self {
-        let Some(errno) = Errno::from_io_error(error) else {
-            return Self::Fatal;
-        };
-        match errno {
-            Errno::AGAIN => Self::Nobody,
-            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Self::Shortage,
-            Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::FAULT => Self::Fatal,
-            _ => Self::TheirsAlone,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::limits::Limits;
-    use crate::service::Echo;
-    use crate::stats::Stats;
-    use std::cell::OnceCell;
-    use std::io::Write;
-
-    #[test]
-    fn who_is_woken_and_finds_nobody_is_counted_and_waits_on() {
-        let (shutdown, stats) = (Shutdown::new().unwrap(), Stats::default());
-        let context = Context {
-            service: &Echo,
-            limits: Limits::default(),
-            shutdown: &shutdown,
-            stats: &stats,
-        };
-        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), 1).unwrap();
-        let addr = listener.local_addr().unwrap();
-        let (always_readable, mut writer) = io::pipe().unwrap();
-        writer.write_all(b"!").unwrap();
-
-        let mut porter = Porter::new(Door::new(context, 2), 1).unwrap();
-        let client = OnceCell::new();
-        let came = porter.next([always_readable.as_fd()], |[knocked]| {
-            assert!(knocked);
-            if stats.snapshot().woken_in_vain == 2 {
-                client.get_or_init(|| TcpStream::connect(addr).unwrap());
-            }
-            Ok(&listener)
-        });
-        let came = came.unwrap().unwrap();
-        assert_eq!(came.addr, client.get().unwrap().local_addr().unwrap());
-        let stats = stats.snapshot();
-        assert_eq!((stats.woken_in_vain, stats.accepted_by), (2, vec![0, 1]));
-    }
-
-    #[test]
-    fn only_a_broken_listener_ends_accepting() {
-        let of = |errno: Errno| Trouble::of(&errno.into());
-        assert_eq!(of(Errno::AGAIN), Trouble::Nobody);
-        for theirs in [
-            Errno::CONNABORTED,
-            Errno::PROTO,
-            Errno::PERM,
-            Errno::NETDOWN,
-        ] {
-            assert_eq!(of(theirs), Trouble::TheirsAlone, "{theirs}");
-        }
-        for ours in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
-            assert_eq!(of(ours), Trouble::Shortage, "{ours}");
-        }
-        assert_eq!(of(Errno::BADF), Trouble::Fatal);
     }
 }
