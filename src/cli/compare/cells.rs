@@ -118,7 +118,7 @@ fn models(
         match model.check() {
             Ok(()) => models.push(kind),
             Err(reason) if named.is_some() => bail!("--models {kind} cannot run here: {reason}"),
-            Err(reason) => left_out.push(format!("{kind} is left out: {reason}")),
+            Err(reason) => left_out.push(format!("{kind} cannot run here: {reason}")),
         }
     }
     Ok(models)
