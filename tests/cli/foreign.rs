@@ -1,9 +1,8 @@
 //! Clients that nobody here wrote: `nc` and `socat` get the right answer from every model and strategy. Where one is
 //! not installed, its test says so and ends.
 
-use crate::chat_models;
 use crate::child::{Program, Serving, piped};
-use guardhouse::strategy::{LockKind, ModelOptions};
+use crate::each_once;
 use std::process::{Command, Stdio};
 
 /// Whether `tool` can be started, and mentions `word` when asked for help.
@@ -31,23 +30,18 @@ fn said_to(tool: &str, args: &[String], input: &str) -> String {
 }
 
 fn every_server_answers(tool: &str, args: impl Fn(&str, u16) -> Vec<String>) {
-    for model in chat_models() {
-        for sync in LockKind::ALL
-            .into_iter()
-            .filter(|sync| sync.goes_with(model, &ModelOptions::default()))
-        {
-            for (service, input, answer) in [
-                ("echo", "a\nb\n", "a\nb\n"),
-                ("echo", "a\nb", "a\nb"),
-                ("chat", "a\nb\n", "a\nb\n"),
-                ("chat", "a\nb", "a\nb\n"),
-            ] {
-                let server = Serving::start(&format!("{service} --model {model} --sync {sync}"));
-                let args = args(&server.addr.ip().to_string(), server.addr.port());
+    for (model, sync) in each_once() {
+        for (service, answers) in [
+            ("echo", [("a\nb\n", "a\nb\n"), ("a\nb", "a\nb")]),
+            ("chat", [("a\nb\n", "a\nb\n"), ("a\nb", "a\nb\n")]),
+        ] {
+            let server = Serving::start(&format!("{service} --model {model} --sync {sync}"));
+            let args = args(&server.addr.ip().to_string(), server.addr.port());
+            for (input, answer) in answers {
                 let said = said_to(tool, &args, input);
                 assert_eq!(said, answer, "{service}, {model}, {sync}: {input:?}");
-                server.drained();
             }
+            server.drained();
         }
     }
 }

@@ -13,11 +13,23 @@ mod serve;
 mod streams;
 mod wrong_use;
 
-use guardhouse::strategy::ModelKind;
+use guardhouse::strategy::{LockKind, ModelKind, ModelOptions};
 
 /// The models that this system can run a chat under.
 fn chat_models() -> impl Iterator<Item = ModelKind> {
     ModelKind::ALL
         .into_iter()
         .filter(|model| model.is_here() && model.shares_memory())
+}
+
+/// Every model that a chat can run under here, and every strategy, once. All of them together are the conformance suite's
+/// subject.
+fn each_once() -> impl Iterator<Item = (ModelKind, LockKind)> {
+    let models = chat_models().map(|model| (model, LockKind::Mutex));
+    let locks = LockKind::ALL.into_iter().map(|lock| {
+        let goes = |model: &ModelKind| lock.goes_with(*model, &ModelOptions::default());
+        let mut models = [ModelKind::Thread, ModelKind::Select].into_iter();
+        (models.find(goes).expect("a model for each"), lock)
+    });
+    models.chain(locks.filter(|&(_, lock)| lock != LockKind::Mutex))
 }
