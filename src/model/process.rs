@@ -4,6 +4,8 @@ mod child;
 pub(super) mod family;
 mod line;
 mod program;
+mod relative;
+mod words;
 
 pub use child::serve_as_child;
 pub use program::Program;

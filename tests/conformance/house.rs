@@ -149,7 +149,7 @@ const CHILDS_LOCK: &str = "CONFORMANCE_CHILDS_LOCK";
 pub(crate) fn be_a_child() {
     let name = env::var(CHILDS_LOCK).expect("the server that starts this says which lock");
     let lock = LockKind::ALL.into_iter().find(|lock| lock.name() == name);
-    serve_as_child(service(ServiceKind::Echo, lock.unwrap())).unwrap();
+    serve_as_child(&*service(ServiceKind::Echo, lock.unwrap())).unwrap();
 }
 
 /// `scenario`, for models whose sessions share a memory; of the others, that they refuse it.

@@ -8,6 +8,7 @@ use guardhouse::model::{Program, serve_as_child};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::ffi::OsString;
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -31,8 +32,10 @@ pub(super) fn run(args: &Serve, verbosity: Verbosity) -> anyhow::Result<()> {
         let unread = Arc::new(AtomicBool::new(false));
         flag::register(signal, unread).context("cannot disregard signals")?;
     }
+    // Not what it was started by, `exe`: people look for it in lists of processes. Where that is no file, it stays.
+    let _ = fs::write("/proc/self/comm", "gh-child");
     let log = output::start_log_for(verbosity.level(), LOG_LINES);
-    let outcome = service(args).and_then(|service| Ok(serve_as_child(service)?));
+    let outcome = service(args).and_then(|service| Ok(serve_as_child(&*service)?));
     log.end();
     outcome
 }

@@ -8,7 +8,8 @@
 //!
 //! What a client is said to be comes from the parent, and so do the limits: a child cannot be started with others.
 
-use super::line::{Heard, Line, Order, Task, TaskKind, garbled};
+use super::line::{Heard, Line, garbled};
+use super::words::{Order, Task, TaskKind};
 use crate::model::acceptor::Newcomer;
 use crate::model::blocking::{self, House};
 use crate::model::{Buffers, Context};
@@ -30,7 +31,7 @@ use std::thread::{Builder, Scope};
 /// Serves for the process that started this one: the other half of [`Process`](crate::model::Process) and
 /// [`Prefork`](crate::model::Prefork). The program that they are given calls this, with the service, as soon as its
 /// `main` sees that it is the child. It returns when it has served its client, or when its parent says so or is gone;
-/// then the program is to end, within a second or two.
+/// then the program is to end; one that has not in three seconds is killed.
 ///
 /// The parent is the other end of the process's standard input, which is `/dev/null` from then on: a session that
 /// starts programs of its own hands nothing down to them. Sessions log to the same standard error as the parent.
@@ -62,7 +63,7 @@ use std::thread::{Builder, Scope};
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     if std::env::args().nth(1).as_deref() == Some("--child") {
-///         return Ok(serve_as_child(Shout)?);
+///         return Ok(serve_as_child(&Shout)?);
 ///     }
 ///     let model = Process::new().program(Program::this()?.arg("--child"));
 ///     let server = Server::new(Shout).model(model).start()?;
@@ -75,7 +76,7 @@ use std::thread::{Builder, Scope};
 /// # Errors
 /// When standard input is no line to a parent, which is so for a program that people start; when the system gives no
 /// thread or descriptor; or when the listener breaks.
-pub fn serve_as_child(service: impl Service) -> io::Result<()> {
+pub fn serve_as_child(service: &dyn Service) -> io::Result<()> {
     let Inherited {
         line,
         heard,
@@ -93,7 +94,7 @@ pub fn serve_as_child(service: impl Service) -> io::Result<()> {
         })
     };
     let context = Context {
-        service: &service,
+        service,
         limits: task.limits,
         shutdown: &shutdown,
         stats: &stats,

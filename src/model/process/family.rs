@@ -11,8 +11,10 @@
 //! thread per child would only be one more thing to start for each. A child that has let go of its line is waited for
 //! by a descriptor of its process, and killed when it does not end.
 
-use super::line::{Heard, Line, Order, Report, Task, TaskKind};
+use super::line::{Heard, Line};
 use super::program::Program;
+use super::relative::{Child, Ending, GRACE, Guest};
+use super::words::{Order, Report, Task, TaskKind};
 use crate::client::ClientId;
 use crate::model::Context;
 use crate::model::acceptor::{self, Newcomer};
@@ -22,90 +24,12 @@ use crate::stats::{Closed, Event, Refusal};
 use crate::sync::{OwnedPermit, Semaphore};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{Child as Process, ExitStatus};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How long a child may take to do what it was told last, beyond the time that its clients have: then it is killed.
-const GRACE: Duration = Duration::from_secs(2);
-
-/// The client whom a child serves.
-struct Guest {
-    _permit: Option<OwnedPermit>,
-    opened: bool,
-}
-
-struct Child {
-    /// Which acceptor it counts as.
-    place: usize,
-    process: Process,
-    line: Line,
-    heard: Heard,
-    guest: Option<Guest>,
-    since: Instant,
-    /// Once its line has ended.
-    ending: Option<Ending>,
-    /// When to kill it, if it is to end by itself.
-    patience: Option<Instant>,
-    /// It was told of the drain, and has not said yet what that means for its client.
-    owes_a_report: bool,
-    /// It has said how many clients it cut off when the time was over.
-    said_forced: bool,
-    killed: bool,
-}
-
-enum Ending {
-    /// Readable when the process has ended.
-    Watched(OwnedFd),
-    Reaped(ExitStatus),
-}
-
-impl Child {
-    /// It has nothing more to say.
-    fn lets_go(&mut self) {
-        let pid = self.process.id();
-        self.owes_a_report = false;
-        self.give(GRACE);
-        let watched = pidfd_open(Pid::from_child(&self.process), PidfdFlags::empty());
-        self.ending = match watched {
-            Ok(exit) => Some(Ending::Watched(exit)),
-            Err(error) => {
-                tracing::warn!(pid, %error, "killing a process whose end cannot be watched");
-                self.kill();
-                // It has a few steps left in the kernel.
-                self.process.wait().ok().map(Ending::Reaped)
-            }
-        };
-    }
-
-    /// It is to end by itself within so much time.
-    fn give(&mut self, time: Duration) {
-        let until = Instant::now() + time;
-        self.patience = Some(self.patience.map_or(until, |before| before.min(until)));
-    }
-
-    /// A child is reaped only once it is out of the list, so this is no other process.
-    fn kill(&mut self) {
-        self.killed = true;
-        self.patience = None;
-        if let Err(error) = self.process.kill() {
-            tracing::error!(pid = self.process.id(), %error, "a process cannot be killed");
-        }
-    }
-
-    /// How it ended, if it has.
-    fn exit(&mut self) -> Option<ExitStatus> {
-        match &self.ending {
-            None => None,
-            Some(Ending::Reaped(status)) => Some(*status),
-            Some(Ending::Watched(_)) => self.process.try_wait().unwrap_or_default(),
-        }
-    }
-}
 
 /// A child that is no more.
 pub(in crate::model) struct Ended {
@@ -255,19 +179,16 @@ impl<'a> Family<'a> {
             .map(|child| match &child.ending {
                 Some(Ending::Watched(exit)) => PollFd::new(exit, PollFlags::IN),
                 // The line of one that is gone is always readable.
-                Some(Ending::Reaped(_)) | None => PollFd::new(&child.line, PollFlags::IN),
+                Some(Ending::Gone(_)) | None => PollFd::new(&child.line, PollFlags::IN),
             })
             .collect();
-        match self.phase {
-            Phase::Serving => {
-                fds.push(PollFd::from_borrowed_fd(shutdown.drain_fd(), PollFlags::IN))
-            }
-            Phase::Draining => {
-                fds.push(PollFd::from_borrowed_fd(shutdown.force_fd(), PollFlags::IN))
-            }
-            Phase::Forced => {}
-        }
-        fds.extend(door.map(|door| PollFd::from_borrowed_fd(door, PollFlags::IN)));
+        let step = match self.phase {
+            Phase::Serving => Some(shutdown.drain_fd()),
+            Phase::Draining => Some(shutdown.force_fd()),
+            Phase::Forced => None,
+        };
+        let more = step.into_iter().chain(door);
+        fds.extend(more.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let now = Instant::now();
         let patience = self.children.iter().filter_map(|child| child.patience);
         let patience = patience.map(|until| until.saturating_duration_since(now));
@@ -454,7 +375,9 @@ impl<'a> Family<'a> {
     }
 
     /// Counts the client that was lost with a child, if there was one.
-    fn bury(&mut self, index: usize, exit: ExitStatus) -> Ended {
+    fn bury(&mut self, index: usize, exit: io::Result<ExitStatus>) -> Ended {
+        let went_well = exit.as_ref().is_ok_and(ExitStatus::success);
+        let exit = exit.map_or_else(|error| error.to_string(), |status| status.to_string());
         let mut child = self.children.swap_remove(index);
         let pid = child.process.id();
         if let Some(guest) = child.guest.take() {
@@ -464,16 +387,16 @@ impl<'a> Family<'a> {
             } else {
                 Closed::Lost
             };
-            tracing::warn!(pid, %exit, %why, "a process ended, and its client with it");
+            tracing::warn!(pid, exit, %why, "a process ended, and its client with it");
             if !guest.opened {
                 self.context.stats.opened();
             }
             drop(guest);
             self.context.stats.closed(why, 0);
-        } else if exit.success() {
+        } else if went_well {
             tracing::debug!(pid, "a process ended");
         } else {
-            tracing::warn!(pid, %exit, "a process failed");
+            tracing::warn!(pid, exit, "a process failed");
         }
         Ended {
             place: child.place,

@@ -17,9 +17,8 @@
 //! nobody but the child from then on, and nothing is open in a child that was not handed to it. The end of the line on
 //! either side is the end of the process there.
 
-use crate::client::ClientId;
+use super::words::{ASK, Order, Task};
 use crate::codec::Lines;
-use crate::limits::Limits;
 use crate::net::socket::{self, Wait};
 use crate::stats::Event;
 use parking_lot::Mutex;
@@ -29,17 +28,16 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use std::collections::VecDeque;
-use std::fmt;
+use std::fmt::Write;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// The longest line that is said, and some.
-const LONGEST: usize = 256;
+pub(super) const LONGEST: usize = 256;
 
 /// One end.
 #[derive(Debug)]
@@ -74,9 +72,12 @@ impl Line {
         let slices = [IoSlice::new(text.as_bytes())];
         // A new line has room for it.
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        match sendmsg(&self.stream, &slices, &mut ancillary, flags)? {
-            sent if sent == text.len() => Ok(()),
-            _ => Err(io::ErrorKind::WriteZero.into()),
+        loop {
+            match sendmsg(&self.stream, &slices, &mut ancillary, flags) {
+                Err(Errno::INTR) => {}
+                Ok(sent) if sent < text.len() => return Err(io::ErrorKind::WriteZero.into()),
+                done => return Ok(done.map(drop)?),
+            }
         }
     }
 
@@ -110,7 +111,8 @@ impl Line {
     /// Tells the parent. That one is accepted is told with what comes of it.
     pub(super) fn tell(&self, event: Event) {
         let mut held = self.held.lock();
-        held.push_str(&format!("{event}\n"));
+        // Writing to a string does not fail.
+        let _ = writeln!(held, "{event}");
         if event != Event::Accepted {
             self.flush(&mut held);
         }
@@ -200,211 +202,23 @@ pub(super) fn garbled(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// What a child is started for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Task {
-    pub(super) kind: TaskKind,
-    /// Without the most clients: that is for the parent to know.
-    pub(super) limits: Limits,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TaskKind {
-    /// To serve this client, whose connection comes with it.
-    Connection { id: ClientId, addr: SocketAddr },
-    /// To accept on the listener that comes with it.
-    Listener,
-}
-
-impl fmt::Display for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            TaskKind::Connection { id, addr } => write!(f, "connection {id} {addr}")?,
-            TaskKind::Listener => f.write_str("listener")?,
-        }
-        let Limits {
-            max_clients: _,
-            mailbox,
-            idle_timeout,
-            drain,
-            nodelay,
-        } = self.limits;
-        write!(f, " {mailbox} ")?;
-        match idle_timeout {
-            None => f.write_str("-")?,
-            Some(time) => write_time(f, time)?,
-        }
-        f.write_str(" ")?;
-        write_time(f, drain)?;
-        f.write_str(if nodelay { " nodelay" } else { " delay" })
-    }
-}
-
-fn write_time(f: &mut fmt::Formatter<'_>, time: Duration) -> fmt::Result {
-    write!(f, "{}.{:09}", time.as_secs(), time.subsec_nanos())
-}
-
-fn time(text: &str) -> Option<Duration> {
-    let (seconds, nanos) = text.split_once('.')?;
-    Some(Duration::new(seconds.parse().ok()?, nanos.parse().ok()?))
-}
-
-impl Task {
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split(' ');
-        let kind = match words.next()? {
-            "connection" => TaskKind::Connection {
-                id: ClientId(words.next()?.parse().ok()?),
-                addr: words.next()?.parse().ok()?,
-            },
-            "listener" => TaskKind::Listener,
-            _ => return None,
-        };
-        let limits = Limits {
-            max_clients: None,
-            mailbox: words.next()?.parse().ok()?,
-            idle_timeout: match words.next()? {
-                "-" => None,
-                text => Some(time(text)?),
-            },
-            drain: time(words.next()?)?,
-            nodelay: match words.next()? {
-                "nodelay" => true,
-                "delay" => false,
-                _ => return None,
-            },
-        };
-        words.next().is_none().then_some(Self { kind, limits })
-    }
-}
-
-/// What a parent says after that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// The client that the child asked about may come in, under this number.
-    Admitted(ClientId),
-    /// It may not: so many are served.
-    Full {
-        limit: usize,
-    },
-    Drain,
-    Force,
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Admitted(id) => write!(f, "admitted {id}"),
-            Self::Full { limit } => write!(f, "full {limit}"),
-            Self::Drain => f.write_str("drain"),
-            Self::Force => f.write_str("force"),
-        }
-    }
-}
-
-impl Order {
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        match text.split_once(' ') {
-            None if text == "drain" => Some(Self::Drain),
-            None if text == "force" => Some(Self::Force),
-            Some(("admitted", id)) => Some(Self::Admitted(ClientId(id.parse().ok()?))),
-            Some(("full", limit)) => Some(Self::Full {
-                limit: limit.parse().ok()?,
-            }),
-            _ => None,
-        }
-    }
-}
-
-const ASK: &str = "ask";
-
-/// What a child says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Report {
-    /// May the client come in that was accepted?
-    Ask,
-    /// Something happened.
-    Event(Event),
-}
-
-impl Report {
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        if text == ASK {
-            return Some(Self::Ask);
-        }
-        Event::parse(text).map(Self::Event)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::words::{Report, TaskKind};
     use super::*;
+    use crate::limits::Limits;
     use std::fs::File;
     use std::io::Read;
-
-    fn tasks() -> Vec<Task> {
-        let limits = Limits {
-            max_clients: None,
-            mailbox: usize::MAX,
-            idle_timeout: Some(Duration::new(86_400, 1)),
-            drain: Duration::ZERO,
-            nodelay: false,
-        };
-        let connection = |addr: &str| TaskKind::Connection {
-            id: ClientId(u64::MAX),
-            addr: addr.parse().unwrap(),
-        };
-        [
-            (TaskKind::Listener, limits),
-            (TaskKind::Listener, Limits::default()),
-            (connection("127.0.0.1:65535"), Limits::default()),
-            (
-                connection("[fe80::ffff:ffff:ffff:ffff%4294967295]:65535"),
-                limits,
-            ),
-        ]
-        .map(|(kind, limits)| Task { kind, limits })
-        .into()
-    }
-
-    #[test]
-    fn every_task_survives_its_text_and_fits() {
-        for task in tasks() {
-            let text = task.to_string();
-            assert_eq!(Task::parse(&text), Some(task), "{text}");
-            assert!(text.len() <= LONGEST, "{text}");
-        }
-        for text in [
-            "",
-            "listener",
-            "listener 1 - 0.0",
-            "connection x 1 - 0.0 delay",
-        ] {
-            assert_eq!(Task::parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_order_survives_its_text() {
-        let orders = [
-            Order::Admitted(ClientId(7)),
-            Order::Full { limit: 100 },
-            Order::Drain,
-            Order::Force,
-        ];
-        for order in orders {
-            assert_eq!(Order::parse(&order.to_string()), Some(order));
-        }
-        for text in ["", "full", "admitted", "admitted many", "drain now"] {
-            assert_eq!(Order::parse(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn a_descriptor_comes_with_its_task_and_what_was_said_after_it_later() {
         let (parent, child) = Line::pair().unwrap();
         let (reader, writer) = io::pipe().unwrap();
-        parent.hand_over(&tasks()[0], reader.as_fd()).unwrap();
+        let task = Task {
+            kind: TaskKind::Listener,
+            limits: Limits::default(),
+        };
+        parent.hand_over(&task, reader.as_fd()).unwrap();
         parent.say(Order::Drain);
         drop((reader, parent));
 
@@ -414,7 +228,7 @@ mod tests {
         let mut text = String::new();
         File::from(handed).read_to_string(&mut text).unwrap();
         assert_eq!(text, "", "it is the pipe's end");
-        assert_eq!(heard.next().unwrap(), tasks()[0].to_string());
+        assert_eq!(heard.next().unwrap(), task.to_string());
         let line = Line::over(child.into());
         assert!(heard.lines.len() == 1 || line.hear(&mut heard, Wait::Block).unwrap());
         assert_eq!(heard.next().unwrap(), "drain");
