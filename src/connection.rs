@@ -65,7 +65,14 @@ impl Connection {
         self.blocked
     }
 
+    /// It talks, and what it was answered has left.
+    #[inline]
+    pub(crate) fn is_flowing(&self) -> bool {
+        self.stage == Stage::Talking && !self.blocked
+    }
+
     /// Bytes have arrived. `reply` is scratch space. What the session answers is sent, as far as `send` goes.
+    #[inline]
     pub(crate) fn receive(
         &mut self,
         bytes: &[u8],
@@ -128,10 +135,18 @@ impl Connection {
         }
     }
 
-    fn answer(&mut self, reply: &[u8], send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) {
-        if !reply.is_empty() {
-            let outcome = self.client.mailbox().reply(reply, self.stay, send);
-            self.flushed(outcome);
+    #[inline]
+    fn answer(&mut self, reply: &[u8], mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) {
+        if reply.is_empty() {
+            return;
+        }
+        let mailbox = self.client.mailbox();
+        match mailbox.reply_at_once(reply, &mut send) {
+            Ok(()) => self.blocked = false,
+            Err(so_far) => {
+                let outcome = mailbox.reply_on(so_far, reply, self.stay, send);
+                self.flushed(outcome);
+            }
         }
     }
 
@@ -146,19 +161,25 @@ impl Connection {
     }
 
     /// Runs user code; its panic ends this connection and nothing else.
+    #[inline]
     fn contain<R>(&mut self, run: impl FnOnce(&mut Option<Box<dyn Session>>) -> R) -> Option<R> {
         match catch_unwind(AssertUnwindSafe(|| run(&mut self.session))) {
             Ok(done) => Some(done),
             Err(panic) => {
-                let message = text(panic.as_ref());
-                tracing::error!(client = %self.client.id(), panic = message, "a session panicked");
-                // What was thrown is user code, too, and so is its drop.
-                std::mem::forget(panic);
-                self.stage = Stage::Leaving(Closed::Panicked);
-                self.leave(Closed::Panicked);
+                self.panicked(panic);
                 None
             }
         }
+    }
+
+    #[cold]
+    fn panicked(&mut self, panic: Box<dyn Any + Send>) {
+        let message = text(panic.as_ref());
+        tracing::error!(client = %self.client.id(), panic = message, "a session panicked");
+        // What was thrown is user code, too, and so is its drop.
+        std::mem::forget(panic);
+        self.stage = Stage::Leaving(Closed::Panicked);
+        self.leave(Closed::Panicked);
     }
 }
 

@@ -114,6 +114,15 @@ pub(crate) enum Stay {
     ToTheEnd,
 }
 
+/// How far an answer came that did not go out at once.
+#[derive(Debug)]
+pub(crate) enum SoFar {
+    /// Nothing was tried: it goes behind what others posted.
+    OthersPosted,
+    /// What its sending said: not all of it went out, or somebody posted meanwhile.
+    Sent(io::Result<usize>),
+}
+
 /// While nobody has found the socket full, so much may wait in any mailbox, however low its limit: that a crowd
 /// posts before the first of them comes to send, or while it sends, says nothing about the client.
 const ON_ITS_WAY: usize = 256 * 1024;
@@ -280,15 +289,38 @@ impl Mailbox {
     /// on before it is sent. Without a copy when nothing else waits, which is nearly always.
     ///
     /// # Errors
-    /// As [`flush`](Self::flush).
-    pub(crate) fn reply(
+    /// When it goes another way: [`reply_on`](Self::reply_on) does the rest.
+    #[inline]
+    pub(crate) fn reply_at_once(
         &self,
         answer: &[u8],
-        stay: Stay,
         mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> io::Result<Flushed> {
+    ) -> Result<(), SoFar> {
         if !self.duty.step(Duty::Idle, Duty::Replying) {
-            let mut state = self.state.lock();
+            return Err(SoFar::OthersPosted);
+        }
+        match send(&[IoSlice::new(answer)]) {
+            Ok(sent) if sent == answer.len() && self.duty.step(Duty::Replying, Duty::Idle) => {
+                Ok(())
+            }
+            outcome => Err(SoFar::Sent(outcome)),
+        }
+    }
+
+    /// Sends what [`reply_at_once`](Self::reply_at_once) left of an answer, and what others posted.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    #[cold]
+    pub(crate) fn reply_on(
+        &self,
+        so_far: SoFar,
+        answer: &[u8],
+        stay: Stay,
+        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Flushed> {
+        let mut state = self.state.lock();
+        let SoFar::Sent(outcome) = so_far else {
             if state.fate != Fate::Open {
                 return Ok(Flushed::CutOff);
             }
@@ -296,14 +328,7 @@ impl Mailbox {
             // A poster had the duty and may have given it back: then it is ours.
             self.duty.step(Duty::Idle, Duty::Posted);
             return self.take_duty(state, stay, send);
-        }
-        let outcome = send(&[IoSlice::new(answer)]);
-        if matches!(outcome, Ok(sent) if sent == answer.len())
-            && self.duty.step(Duty::Replying, Duty::Idle)
-        {
-            return Ok(Flushed::Empty);
-        }
-        let mut state = self.state.lock();
+        };
         // Whether or not somebody posted meanwhile, from here on we send as everybody does.
         self.duty.set(Duty::Taken);
         match outcome {
@@ -334,6 +359,19 @@ impl Mailbox {
             state.queue.push_front(Parcel::Reply(message));
         }
         self.duty.set(Duty::Blocked);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn reply(
+        &self,
+        answer: &[u8],
+        stay: Stay,
+        mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Flushed> {
+        match self.reply_at_once(answer, &mut send) {
+            Ok(()) => Ok(Flushed::Empty),
+            Err(so_far) => self.reply_on(so_far, answer, stay, send),
+        }
     }
 
     /// No more posts are taken, and what waits is dropped. Returns how many messages this client never

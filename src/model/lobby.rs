@@ -176,7 +176,7 @@ impl<'a> Lobby<'a> {
         if calls.any(Call::RUNG) || (calls.any(room) && occupant.connection.is_blocked()) {
             occupant.flush();
             if calls.any(room) {
-                occupant.touch(timed);
+                occupant.touch(timed.then(Instant::now));
             }
         }
         if calls.any(Call::READABLE) && occupant.wants_read() {
@@ -186,7 +186,7 @@ impl<'a> Lobby<'a> {
                 Closed::Finished
             };
             let received = occupant.receive(buffers, ended);
-            occupant.touch(timed);
+            occupant.touch(timed.then(Instant::now));
             if received == CHUNK || (received > 0 && calls.any(Call::SINGULAR)) {
                 // Nobody will tell us again.
                 let again = Call::READABLE | (calls & Call::SINGULAR);

@@ -73,6 +73,17 @@ enum Phase {
     Forced,
 }
 
+impl Phase {
+    /// What it means that a client's input is over.
+    fn end_of_input(self) -> Closed {
+        match self {
+            Self::Serving => Closed::Finished,
+            Self::Draining { .. } => Closed::Drained,
+            Self::Forced => Closed::Forced,
+        }
+    }
+}
+
 struct Reactor<'a, P> {
     poller: P,
     context: Context<'a>,
@@ -85,6 +96,8 @@ struct Reactor<'a, P> {
     timers: Timers,
     buffers: Buffers,
     phase: Phase,
+    /// When the last wait ended, if somebody asks who is idle.
+    woke: Option<Instant>,
 }
 
 impl<'a, P: Poller> Reactor<'a, P> {
@@ -104,34 +117,19 @@ impl<'a, P: Poller> Reactor<'a, P> {
             timers: Timers::default(),
             buffers: Buffers::new(),
             phase: Phase::Serving,
+            woke: None,
         })
     }
 
     fn turn_until_empty(&mut self) -> io::Result<()> {
         let mut events = Vec::new();
         loop {
-            let timeout = self.timeout();
-            let asleep = self.rings.fall_asleep();
-            let waited = self.poller.wait(
-                &mut events,
-                if asleep {
-                    timeout
+            self.wait(&mut events)?;
+            for &event in &events {
+                if event.token.0 >= CLIENTS {
+                    self.serve(event);
                 } else {
-                    Some(Duration::ZERO)
-                },
-            );
-            self.rings.wake_up();
-            waited?;
-            for event in &events {
-                match *event {
-                    Event {
-                        token: ENTRANCE, ..
-                    } => self.accept()?,
-                    Event { token: WAKER, .. } => self.rings.clear(),
-                    Event {
-                        token: SHUTDOWN, ..
-                    } => self.shut_down()?,
-                    event => self.serve(event),
+                    self.serve_itself(event.token)?;
                 }
                 // What one turn reads may be more than a mailbox holds.
                 if self.rings.is_urgent() {
@@ -142,6 +140,32 @@ impl<'a, P: Poller> Reactor<'a, P> {
             self.expire();
             if self.entrance.is_none() && self.clients.is_empty() {
                 return Ok(());
+            }
+        }
+    }
+
+    fn wait(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+        let asleep = self.rings.fall_asleep();
+        let timeout = if asleep {
+            self.timeout()
+        } else {
+            Some(Duration::ZERO)
+        };
+        let waited = self.poller.wait(events, timeout);
+        self.rings.wake_up();
+        self.woke = self.context.limits.idle_timeout.map(|_| Instant::now());
+        waited
+    }
+
+    /// Something other than a client is ready.
+    fn serve_itself(&mut self, token: Token) -> io::Result<()> {
+        match token {
+            ENTRANCE => self.accept(),
+            SHUTDOWN => self.shut_down(),
+            _ => {
+                debug_assert_eq!(token, WAKER);
+                self.rings.clear();
+                Ok(())
             }
         }
     }
@@ -218,24 +242,41 @@ impl<'a, P: Poller> Reactor<'a, P> {
     }
 
     /// A client is ready.
+    #[inline]
     fn serve(&mut self, event: Event) {
         let key = key(event.token);
         // Gone earlier in this turn.
         let Some(occupant) = self.clients.get_mut(key) else {
             return;
         };
+        if !occupant.connection.is_flowing() {
+            self.serve_stalled(key, event);
+            return;
+        }
+        let phase = self.phase;
+        occupant.receive_flowing(&mut self.buffers, || phase.end_of_input());
+        occupant.touch(self.woke);
+        if !occupant.connection.is_flowing() {
+            // What the session said last must not be cut off by its own posts, or others', which wait for the end of the
+            // turn.
+            if occupant.connection.stage() != Stage::Talking {
+                occupant.flush();
+            }
+            self.settle(key);
+        }
+    }
+
+    /// A client is ready who has not taken its answer, or who leaves.
+    #[cold]
+    fn serve_stalled(&mut self, key: usize, event: Event) {
+        let occupant = &mut self.clients[key];
         if event.writable || (event.readable && occupant.connection.is_blocked()) {
             occupant.flush();
-            occupant.touch(self.context.limits.idle_timeout.is_some());
+            occupant.touch(self.woke);
         }
         if event.readable && occupant.wants_read() {
-            let ended = match self.phase {
-                Phase::Serving => Closed::Finished,
-                Phase::Draining { .. } => Closed::Drained,
-                Phase::Forced => Closed::Forced,
-            };
-            occupant.receive(&mut self.buffers, ended);
-            occupant.touch(self.context.limits.idle_timeout.is_some());
+            occupant.receive(&mut self.buffers, self.phase.end_of_input());
+            occupant.touch(self.woke);
         }
         self.settle(key);
     }
@@ -245,10 +286,9 @@ impl<'a, P: Poller> Reactor<'a, P> {
         // Sessions that end here may post again. Those that then post still wait for the next turn, which
         // comes at once: whoever posts without end must not keep the reactor from its clients.
         for _ in 0..2 {
-            let rung = self.rings.take();
-            if rung.is_empty() {
+            let Some(rung) = self.rings.take() else {
                 return;
-            }
+            };
             for &token in &rung {
                 let key = key(token);
                 if let Some(occupant) = self.clients.get_mut(key) {

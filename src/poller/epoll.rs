@@ -4,18 +4,27 @@ use super::{Event, Interest, Poller, Token, timespec};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// Events taken from the kernel at one call; the rest comes with the next.
 const BATCH: usize = 512;
 
+const NOTHING: epoll::Event = epoll::Event {
+    flags: epoll::EventFlags::empty(),
+    data: epoll::EventData::new_u64(0),
+};
+
 /// A [`Poller`] on epoll(7), level-triggered.
 pub struct Epoll {
     epoll: OwnedFd,
-    ready: Box<[MaybeUninit<epoll::Event>]>,
+    ready: Box<[epoll::Event]>,
 }
+
+/// Whatever a read finds out.
+const READABLE: epoll::EventFlags = epoll::EventFlags::IN
+    .union(epoll::EventFlags::HUP)
+    .union(epoll::EventFlags::ERR);
 
 fn flags(interest: Interest) -> epoll::EventFlags {
     let mut flags = epoll::EventFlags::empty();
@@ -32,7 +41,7 @@ impl Poller for Epoll {
     fn new() -> io::Result<Self> {
         Ok(Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-            ready: vec![MaybeUninit::uninit(); BATCH].into_boxed_slice(),
+            ready: vec![NOTHING; BATCH].into_boxed_slice(),
         })
     }
 
@@ -54,14 +63,12 @@ impl Poller for Epoll {
         events.clear();
         let timeout = timespec(timeout);
         match epoll::wait(&self.epoll, &mut *self.ready, timeout.as_ref()) {
-            Ok((ready, _)) => {
-                events.extend(ready.iter().map(|event| {
+            Ok(ready) => {
+                events.extend(self.ready.iter().take(ready).map(|event| {
                     let flags = event.flags;
                     Event {
                         token: Token(event.data.u64() as usize),
-                        readable: flags.intersects(
-                            epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR,
-                        ),
+                        readable: flags.intersects(READABLE),
                         writable: flags.contains(epoll::EventFlags::OUT),
                     }
                 }));

@@ -93,6 +93,25 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
         }
     }
 
+    /// [`receive`](Self::receive) of a client that is [flowing](Connection::is_flowing), as nearly all are nearly always.
+    /// Whoever ceases to flow is still to be [flushed](Self::flush).
+    #[inline]
+    pub(in crate::model) fn receive_flowing(
+        &mut self,
+        buffers: &mut Buffers,
+        ended: impl FnOnce() -> Closed,
+    ) {
+        let Buffers { input, reply } = buffers;
+        let stream = self.stream.borrow().as_fd();
+        match socket::receive(stream, input, Wait::Never) {
+            Ok(received @ 1..) => self
+                .connection
+                .receive(&input[..received], reply, |slices| send_now(stream, slices)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            over => self.received(over.map(|_| &[][..]), reply, ended(), send_now),
+        }
+    }
+
     /// Something was received, at the end of input nothing; answers it through `send`.
     pub(in crate::model) fn received(
         &mut self,
@@ -280,10 +299,11 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
         None
     }
 
-    /// The client has just shown that it is there. `timed`: somebody will ask when.
-    pub(in crate::model) fn touch(&mut self, timed: bool) {
-        if timed {
-            self.active = Instant::now();
+    /// The client has shown that it is there, at `now` if somebody will ask when.
+    #[inline]
+    pub(in crate::model) fn touch(&mut self, now: Option<Instant>) {
+        if let Some(now) = now {
+            self.active = now;
             self.untaken = None;
         }
     }
@@ -302,7 +322,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
         match self.parting {
             Some(Parting::Linger(_)) => true,
             Some(Parting::Acknowledgement(_)) => false,
-            None => self.connection.stage() == Stage::Talking && !self.connection.is_blocked(),
+            None => self.connection.is_flowing(),
         }
     }
 

@@ -1,4 +1,17 @@
 //! Who was posted to since the last flush, and the bell for when the reactor sleeps.
+//!
+//! ```text
+//!            +-------------- take --------------+--------------- take ---------------+
+//!            v                                  |                                    |
+//!          Quiet ------------ ring ---------> Rung --- ring, a mailbox fills up --> Urgent
+//!          |   ^                                ^                                    ^
+//!     fall |   | wake_up                        |                                    |
+//!   asleep v   |                                |                                    |
+//!          Asleep ------- ring, and wake -------+------------------------------------+
+//! ```
+//!
+//! A client is on the list before the state says so, and the state is quiet again before the list is taken. So whoever
+//! finds it rung already may leave it at that.
 
 use crate::mailbox::{Mailbox, Outlet};
 use crate::poller::{Token, Waker};
@@ -6,26 +19,30 @@ use parking_lot::Mutex;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Nobody was posted to, and the reactor is at work.
+const QUIET: u8 = 0;
+/// Nobody was posted to, and the reactor waits.
+const ASLEEP: u8 = 1;
+/// Somebody was posted to.
+const RUNG: u8 = 2;
+/// Somebody's mailbox fills up.
+const URGENT: u8 = 3;
 
 /// Clients with new mail. Posts of the reactor's own thread cost a push; only a post from another thread to
 /// a sleeping reactor costs a system call, once per turn.
 pub(in crate::model) struct Rings {
-    state: Mutex<State>,
+    state: AtomicU8,
+    rung: Mutex<Vec<Token>>,
     waker: Waker,
-}
-
-#[derive(Default)]
-struct State {
-    rung: Vec<Token>,
-    asleep: bool,
-    /// Somebody's mailbox fills up.
-    urgent: bool,
 }
 
 impl Rings {
     pub(in crate::model) fn new() -> io::Result<Self> {
         Ok(Self {
-            state: Mutex::default(),
+            state: AtomicU8::new(QUIET),
+            rung: Mutex::default(),
             waker: Waker::new()?,
         })
     }
@@ -38,15 +55,19 @@ impl Rings {
         }
     }
 
+    fn step(&self, from: u8, to: u8) -> bool {
+        self.state
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
     /// The reactor is about to wait; `false` when it must not, because there is mail.
     pub(in crate::model) fn fall_asleep(&self) -> bool {
-        let mut state = self.state.lock();
-        state.asleep = state.rung.is_empty();
-        state.asleep
+        self.step(QUIET, ASLEEP)
     }
 
     pub(in crate::model) fn wake_up(&self) {
-        self.state.lock().asleep = false;
+        self.step(ASLEEP, QUIET);
     }
 
     /// Silences the waker, before the mail is looked at.
@@ -54,23 +75,26 @@ impl Rings {
         self.waker.clear();
     }
 
-    pub(in crate::model) fn take(&self) -> Vec<Token> {
-        let mut state = self.state.lock();
-        state.urgent = false;
-        std::mem::take(&mut state.rung)
+    /// `None` when there is no mail.
+    pub(in crate::model) fn take(&self) -> Option<Vec<Token>> {
+        if self.state.load(Ordering::Acquire) == QUIET {
+            return None;
+        }
+        self.state.swap(QUIET, Ordering::AcqRel);
+        Some(std::mem::take(&mut self.rung.lock()))
     }
 
     /// Whether the mail should go out before anybody else is read.
     pub(in crate::model) fn is_urgent(&self) -> bool {
-        self.state.lock().urgent
+        self.state.load(Ordering::Acquire) == URGENT
     }
 
     /// Gives an emptied list back, so that the next need not grow from nothing.
     pub(in crate::model) fn recycle(&self, mut list: Vec<Token>) {
         list.clear();
-        let mut state = self.state.lock();
-        if state.rung.is_empty() {
-            state.rung = list;
+        let mut rung = self.rung.lock();
+        if rung.is_empty() {
+            *rung = list;
         }
     }
 }
@@ -88,14 +112,12 @@ struct Bell {
 
 impl Outlet for Bell {
     fn ring(&self, mailbox: &Arc<Mailbox>) {
-        let urgent = mailbox.is_half_full();
-        let must_wake = {
-            let mut state = self.rings.state.lock();
-            state.rung.push(self.token);
-            state.urgent |= urgent;
-            std::mem::replace(&mut state.asleep, false)
-        };
-        if must_wake {
+        let state = if mailbox.is_half_full() { URGENT } else { RUNG };
+        self.rings.rung.lock().push(self.token);
+        // Read after the list was locked: were it taken since it was rung, it would be seen to be quiet.
+        if self.rings.state.load(Ordering::Acquire) < state
+            && self.rings.state.fetch_max(state, Ordering::AcqRel) == ASLEEP
+        {
             self.rings.waker.wake();
         }
     }

@@ -234,9 +234,8 @@ impl<'a> Proactor<'a> {
                 if let Some(received) = received {
                     let reply = &mut self.buffers.reply;
                     guest.received(received, reply, ended, &mut self.outgoing);
-                    guest
-                        .occupant
-                        .touch(self.context.limits.idle_timeout.is_some());
+                    let timed = self.context.limits.idle_timeout;
+                    guest.occupant.touch(timed.map(|_| Instant::now()));
                 }
                 self.settle(key);
             }
@@ -253,9 +252,8 @@ impl<'a> Proactor<'a> {
             Some(Place::Guest(guest)) => {
                 guest.watched = false;
                 guest.flush(&mut self.outgoing);
-                guest
-                    .occupant
-                    .touch(self.context.limits.idle_timeout.is_some());
+                let timed = self.context.limits.idle_timeout;
+                guest.occupant.touch(timed.map(|_| Instant::now()));
                 self.settle(key);
             }
             Some(Place::Leaving { .. }) => self.landed(key),
@@ -349,10 +347,9 @@ impl<'a> Proactor<'a> {
         // Sessions that end here may post again. Those that then post still wait for the next turn, which
         // comes at once: whoever posts without end must not keep the loop from its clients.
         for _ in 0..2 {
-            let rung = self.rings.take();
-            if rung.is_empty() {
+            let Some(rung) = self.rings.take() else {
                 return Ok(());
-            }
+            };
             for &Token(key) in &rung {
                 if let Some(Place::Guest(guest)) = self.places.get_mut(key) {
                     guest.flush(&mut self.outgoing);
