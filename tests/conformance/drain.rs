@@ -110,6 +110,7 @@ pub(crate) fn answers_what_was_sent_before_the_drain(subject: Subject) {
 
 pub(crate) fn answers_what_the_clients_own_kernel_still_held_at_the_drain(subject: Subject) {
     let server = subject.echo().drain(6 * PATIENCE).start().unwrap();
+    // Somebody serves it: a flood comes no further than the backlog of a server that is slow to start.
     let mut peer = Peer::greeted(server.local_addr(), "hello");
     // Every buffer on the way is full, in both directions.
     let flood = peer.flood("said before the signal\n", || {});
