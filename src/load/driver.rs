@@ -6,7 +6,7 @@ use super::line::Kind;
 use super::measured::{Arrival, Tally};
 use super::{LoadError, Measured, Shape, Stop, Traffic};
 use crate::net::socket::{self, Wait};
-use crate::poller::{Epoll, Event, Interest, Poller, Token};
+use crate::poller::{Epoll, Interest, Poller, Token};
 use std::io::{ErrorKind, IoSlice};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
@@ -25,7 +25,6 @@ pub struct Load {
     shape: Shape,
     interrupt: Arc<AtomicBool>,
     poller: Epoll,
-    events: Vec<Event>,
     input: Box<[u8]>,
     peers: Vec<Peer>,
     script: Script,
@@ -94,7 +93,6 @@ impl Load {
             shape,
             interrupt,
             poller: Epoll::new()?,
-            events: Vec::new(),
             input: vec![0; INPUT].into_boxed_slice(),
             peers: Vec::with_capacity(shape.clients),
             script: match shape.traffic {
@@ -226,13 +224,13 @@ impl Load {
     /// Waits for the clients that are ready, a moment at most, and serves them. Says whether anything
     /// arrived.
     fn turn(&mut self, tally: &mut Tally, budget: &mut Budget) -> Result<bool, LoadError> {
-        let mut events = std::mem::take(&mut self.events);
-        self.poller.wait(&mut events, Some(LOOK_UP))?;
+        let ready = self.poller.wait(Some(LOOK_UP))?;
         if self.interrupt.load(Ordering::Relaxed) {
             return Err(LoadError::Interrupted);
         }
         let mut progress = false;
-        for event in &events {
+        for place in 0..ready {
+            let event = self.poller.event(place);
             let Token(client) = event.token;
             if event.writable {
                 self.send(client)?;
@@ -259,7 +257,6 @@ impl Load {
                 }
             }
         }
-        self.events = events;
         Ok(progress)
     }
 

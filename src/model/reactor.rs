@@ -122,10 +122,9 @@ impl<'a, P: Poller> Reactor<'a, P> {
     }
 
     fn turn_until_empty(&mut self) -> io::Result<()> {
-        let mut events = Vec::new();
         loop {
-            self.wait(&mut events)?;
-            for &event in &events {
+            for place in 0..self.wait()? {
+                let event = self.poller.event(place);
                 if event.token.0 >= CLIENTS {
                     self.serve(event);
                 } else {
@@ -144,14 +143,14 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
     }
 
-    fn wait(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+    fn wait(&mut self) -> io::Result<usize> {
         let asleep = self.rings.fall_asleep();
         let timeout = if asleep {
             self.timeout()
         } else {
             Some(Duration::ZERO)
         };
-        let waited = self.poller.wait(events, timeout);
+        let waited = self.poller.wait(timeout);
         self.rings.wake_up();
         self.woke = self.context.limits.idle_timeout.map(|_| Instant::now());
         waited

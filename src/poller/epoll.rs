@@ -59,23 +59,22 @@ impl Poller for Epoll {
         Ok(epoll::delete(&self.epoll, fd)?)
     }
 
-    fn wait(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
-        events.clear();
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
         let timeout = timespec(timeout);
         match epoll::wait(&self.epoll, &mut *self.ready, timeout.as_ref()) {
-            Ok(ready) => {
-                events.extend(self.ready.iter().take(ready).map(|event| {
-                    let flags = event.flags;
-                    Event {
-                        token: Token(event.data.u64() as usize),
-                        readable: flags.intersects(READABLE),
-                        writable: flags.contains(epoll::EventFlags::OUT),
-                    }
-                }));
-                Ok(())
-            }
-            Err(Errno::INTR) => Ok(()),
+            Ok(ready) => Ok(ready),
+            Err(Errno::INTR) => Ok(0),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    #[inline]
+    fn event(&self, place: usize) -> Event {
+        let epoll::Event { flags, data, .. } = self.ready[place];
+        Event {
+            token: Token(data.u64() as usize),
+            readable: flags.intersects(READABLE),
+            writable: flags.contains(epoll::EventFlags::OUT),
         }
     }
 }

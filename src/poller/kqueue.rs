@@ -21,6 +21,7 @@ pub struct Kqueue {
     /// By descriptor: which filters it has.
     watched: Vec<Option<Interest>>,
     ready: Box<[MaybeUninit<kqueue::Event>]>,
+    events: Vec<Event>,
 }
 
 impl Kqueue {
@@ -67,6 +68,7 @@ impl Poller for Kqueue {
             queue: kqueue::kqueue()?,
             watched: Vec::new(),
             ready: vec![MaybeUninit::uninit(); BATCH].into_boxed_slice(),
+            events: Vec::new(),
         })
     }
 
@@ -95,15 +97,15 @@ impl Poller for Kqueue {
         self.set(fd, Token(0), Interest::NONE, was.unwrap_or(Interest::NONE))
     }
 
-    fn wait(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
-        events.clear();
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        self.events.clear();
         let timeout = timespec(timeout);
         // SAFETY: no change is made here.
         let waited =
             unsafe { kevent_timespec(&self.queue, &[], &mut *self.ready, timeout.as_ref()) };
         match waited {
             Ok((ready, _)) => {
-                events.extend(ready.iter().map(|event| {
+                self.events.extend(ready.iter().map(|event| {
                     let writable = matches!(event.filter(), EventFilter::Write(_));
                     Event {
                         token: Token(event.udata().addr()),
@@ -111,10 +113,14 @@ impl Poller for Kqueue {
                         writable,
                     }
                 }));
-                Ok(())
+                Ok(self.events.len())
             }
-            Err(Errno::INTR) => Ok(()),
+            Err(Errno::INTR) => Ok(0),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn event(&self, place: usize) -> Event {
+        self.events[place]
     }
 }

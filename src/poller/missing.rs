@@ -28,7 +28,11 @@ impl Poller for Missing {
         match self.0 {}
     }
 
-    fn wait(&mut self, _: &mut Vec<Event>, _: Option<Duration>) -> io::Result<()> {
+    fn wait(&mut self, _: Option<Duration>) -> io::Result<usize> {
+        match self.0 {}
+    }
+
+    fn event(&self, _: usize) -> Event {
         match self.0 {}
     }
 }

@@ -126,12 +126,18 @@ pub trait Poller: Sized {
     /// When it is not watched.
     fn delete(&mut self, fd: BorrowedFd<'_>) -> io::Result<()>;
 
-    /// Blocks until something is ready or `timeout` is over (`None`: for ever), and puts what is ready in
-    /// place of what `events` held. An interrupting signal returns early with none.
+    /// Blocks until something is ready or `timeout` is over (`None`: for ever), and says how many events there are to
+    /// [ask for](Self::event). An interrupting signal returns early with none.
     ///
     /// # Errors
     /// What the system call says; the set is as it was.
-    fn wait(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()>;
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize>;
+
+    /// What the last [`wait`](Self::wait) brought, by its place in the order. It stays what it was when the set changes.
+    ///
+    /// # Panics
+    /// May panic when the last wait brought fewer events.
+    fn event(&self, place: usize) -> Event;
 }
 
 /// A time-out as the kernel takes it. Too long for it is for ever.

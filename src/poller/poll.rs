@@ -25,6 +25,7 @@ pub struct Poll {
     watched: Vec<Watched>,
     /// Places in the list, by descriptor.
     places: Vec<Option<usize>>,
+    ready: Vec<Event>,
 }
 
 fn entry(fd: RawFd, interest: Interest) -> PollFd<'static> {
@@ -54,6 +55,7 @@ impl Poller for Poll {
             list: Vec::new(),
             watched: Vec::new(),
             places: Vec::new(),
+            ready: Vec::new(),
         })
     }
 
@@ -91,24 +93,32 @@ impl Poller for Poll {
         Ok(())
     }
 
-    fn wait(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
-        events.clear();
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        self.ready.clear();
         let ready = match poll(&mut self.list, timespec(timeout).as_ref()) {
             Ok(ready) => ready,
-            Err(Errno::INTR) => return Ok(()),
+            Err(Errno::INTR) => return Ok(0),
             Err(error) => return Err(error.into()),
         };
-        let entries = self.list.iter().zip(&self.watched);
-        let answers = entries.filter(|(entry, _)| !entry.revents().is_empty());
-        events.extend(answers.take(ready).map(|(entry, watched)| {
-            let flags = entry.revents();
-            Event {
-                token: watched.token,
-                // Whatever else there is to be told, a read finds it out.
-                readable: flags != PollFlags::OUT,
-                writable: flags.contains(PollFlags::OUT),
+        for (entry, watched) in self.list.iter().zip(&self.watched) {
+            if self.ready.len() == ready {
+                break;
             }
-        }));
-        Ok(())
+            let flags = entry.revents();
+            if !flags.is_empty() {
+                self.ready.push(Event {
+                    token: watched.token,
+                    // Whatever else there is to be told, a read finds it out.
+                    readable: flags != PollFlags::OUT,
+                    writable: flags.contains(PollFlags::OUT),
+                });
+            }
+        }
+        Ok(self.ready.len())
+    }
+
+    #[inline]
+    fn event(&self, place: usize) -> Event {
+        self.ready[place]
     }
 }

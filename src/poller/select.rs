@@ -39,6 +39,7 @@ pub struct Select {
     reads: FdSet,
     writes: FdSet,
     watched: Vec<Option<(Token, Interest)>>,
+    ready: Vec<Event>,
 }
 
 impl Select {
@@ -63,6 +64,7 @@ impl Poller for Select {
             reads: FdSet::default(),
             writes: FdSet::default(),
             watched: Vec::new(),
+            ready: Vec::new(),
         })
     }
 
@@ -106,8 +108,8 @@ impl Poller for Select {
         Ok(())
     }
 
-    fn wait(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
-        events.clear();
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        self.ready.clear();
         // select overwrites its sets with the answer, so it gets copies. A set without members
         // is not passed at all: the kernel then neither copies nor scans it.
         let (mut reads, mut writes) = (self.reads, self.writes);
@@ -125,14 +127,14 @@ impl Poller for Select {
             )
         };
         match ready {
-            Ok(0) | Err(Errno::INTR) => return Ok(()),
+            Ok(0) | Err(Errno::INTR) => return Ok(0),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
         if reads.members > 0 {
             for fd in FdSetIter::new(&reads.words) {
                 if let Some(Some((token, _))) = self.watched.get(fd as usize) {
-                    events.push(Event {
+                    self.ready.push(Event {
                         token: *token,
                         readable: true,
                         writable: false,
@@ -143,7 +145,7 @@ impl Poller for Select {
         if writes.members > 0 {
             for fd in FdSetIter::new(&writes.words) {
                 if let Some(Some((token, _))) = self.watched.get(fd as usize) {
-                    events.push(Event {
+                    self.ready.push(Event {
                         token: *token,
                         readable: false,
                         writable: true,
@@ -151,6 +153,11 @@ impl Poller for Select {
                 }
             }
         }
-        Ok(())
+        Ok(self.ready.len())
+    }
+
+    #[inline]
+    fn event(&self, place: usize) -> Event {
+        self.ready[place]
     }
 }
