@@ -79,9 +79,10 @@ impl Subject {
         Server::new(service).boxed_model(model)
     }
 
-    /// This binary once more: see `child` in the [parent](super).
+    /// This binary once more.
     fn child(self) -> Program {
-        let args = ["--exact", "--ignored", "--nocapture", "child"];
+        let entry = "a_process_that_a_server_starts_serves_its_client";
+        let args = ["--exact", "--nocapture", entry];
         let this = Program::this().unwrap().args(args);
         this.env(CHILDS_LOCK, self.lock.name()).silent()
     }
@@ -145,11 +146,15 @@ fn service(kind: ServiceKind, lock: LockKind) -> Box<dyn Service> {
 /// The variable that tells a child behind which lock it serves.
 const CHILDS_LOCK: &str = "CONFORMANCE_CHILDS_LOCK";
 
-/// Echoes in a process that was started for it.
-pub(crate) fn be_a_child() {
-    let name = env::var(CHILDS_LOCK).expect("the server that starts this says which lock");
+/// Echoes, in a process that was started for it, for as long as it is to; `false` in any other.
+pub(crate) fn is_a_child_now() -> bool {
+    // Who starts it says which lock.
+    let Ok(name) = env::var(CHILDS_LOCK) else {
+        return false;
+    };
     let lock = LockKind::ALL.into_iter().find(|lock| lock.name() == name);
     serve_as_child(&*service(ServiceKind::Echo, lock.unwrap())).unwrap();
+    true
 }
 
 /// `scenario`, for models whose sessions share a memory; of the others, that they refuse it.

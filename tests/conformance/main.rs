@@ -141,11 +141,16 @@ suite! {
     uring: Uring {} none,
 }
 
-/// Not a test, but what the processes of `process` and `prefork` run: an echo, for the server that started them.
+/// What the processes of `process` and `prefork` run: an echo, for the server that started them. Where no server did, it
+/// starts one.
 #[test]
-#[ignore = "it runs in processes that other tests start"]
-fn child() {
-    house::be_a_child();
+fn a_process_that_a_server_starts_serves_its_client() {
+    if !house::is_a_child_now() {
+        house::inspect(
+            process::subject(LockKind::Mutex),
+            echo::answers_everything_sent_before_a_half_close,
+        );
+    }
 }
 
 #[test]
