@@ -179,12 +179,16 @@ pub(crate) fn an_answer_on_its_way_survives_what_the_client_says_after_the_drain
 /// are not sent it.
 fn busy_and_idle(subject: Subject, server: &Handle) -> (Peer, Vec<Peer>) {
     let addr = server.local_addr();
-    let mut busy = Peer::connect(addr);
-    if subject.model.shares_memory() {
+    let busy = if subject.model.shares_memory() {
+        let mut busy = Peer::connect(addr);
         busy.leave_a_long_line_unread();
+        busy
     } else {
+        // Somebody serves it: a flood comes no further than the backlog of a server that is slow to start.
+        let mut busy = Peer::greeted(addr, "hello");
         busy.flood("an answer that is not taken\n", || {});
-    }
+        busy
+    };
     let idle: Vec<Peer> = (1..subject.at_once())
         .map(|_| Peer::connect(addr))
         .collect();
