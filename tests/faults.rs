@@ -163,6 +163,16 @@ fn epoll_tells_clients_that_it_is_out_of_descriptors() {
 }
 
 #[test]
+fn leader_followers_tells_clients_that_it_is_out_of_descriptors() {
+    out_of_descriptors("echo --model leader-followers --workers 4");
+}
+
+#[test]
+fn hybrid_tells_clients_that_it_is_out_of_descriptors() {
+    out_of_descriptors("echo --model hybrid --workers 4");
+}
+
+#[test]
 fn iterative_needs_descriptors_for_one_client_only() {
     let server = Serving::of(limited("-n 40", &serve("echo --model iterative")));
     let mut queue: Vec<Peer> = (0..60).map(|_| Peer::connect(server.addr)).collect();
