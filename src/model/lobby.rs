@@ -280,3 +280,6 @@ enum Outcome {
     Stays,
     Gone,
 }
+
+#[cfg(test)]
+mod tests;
