@@ -1,4 +1,5 @@
-//! Models of the semaphore, the mailbox and the sleep of idle workers, for checkers that try orders of steps. `tests/models/run.py` builds and
+//! Models of the semaphore, the mailbox, the sleep of idle workers and the word of a guest, for checkers that try orders of
+//! steps. `tests/models/run.py` builds and
 //! runs them; no other build has this file.
 //!
 //! loom tries *every* order (up to [`PREEMPTIONS`] switches at places where a thread could have gone on) and every
@@ -7,6 +8,8 @@
 
 #[cfg(model_check = "shuttle")]
 mod crowds;
+#[cfg(model_check = "loom")]
+mod lobby;
 #[cfg(model_check = "loom")]
 mod mailbox;
 #[cfg(model_check = "loom")]

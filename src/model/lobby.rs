@@ -27,7 +27,7 @@
 //! never meet the book. Nobody locks two places.
 
 mod book;
-mod calls;
+pub(crate) mod calls;
 mod desk;
 mod guest;
 

@@ -21,7 +21,7 @@ mod iterative;
 mod kqueue;
 mod leader_followers;
 #[cfg(target_os = "linux")]
-mod lobby;
+pub(crate) mod lobby;
 mod loops;
 mod poll;
 mod pool;

@@ -163,6 +163,34 @@ BUGS = [
         "let sleeper = list.asleep.last().cloned();",
         "sleepers::no_worker_sleeps_while_a_job_waits_in_the_others_batch",
     ),
+    (
+        "a guest that is parked although it was called meanwhile",
+        "src/model/lobby/calls.rs",
+        "while seen & CALLS == 0 {",
+        "while seen & CALLS == 0 || seen != 0 {",
+        "lobby::two_arrivals_beside_each_other_are_answered",
+    ),
+    (
+        "a guest with two owners",
+        "src/model/lobby/calls.rs",
+        "fetch_or(what.0 | OWNED, Ordering::AcqRel)",
+        "fetch_or(what.0, Ordering::AcqRel)",
+        "lobby::two_arrivals_beside_each_other_are_answered",
+    ),
+    (
+        "a call in relaxed order",
+        "src/model/lobby/calls.rs",
+        "fetch_or(what.0 | OWNED, Ordering::AcqRel)",
+        "fetch_or(what.0 | OWNED, Ordering::Relaxed)",
+        "lobby::two_arrivals_beside_each_other_are_answered",
+    ),
+    (
+        "a guest at work that looks idle to a drain",
+        "src/model/lobby/calls.rs",
+        "next |= AT_WORK;",
+        "next |= 0;",
+        "lobby::a_drain_takes_nobody_for_idle_who_waits_for_an_answer",
+    ),
 ]
 
 

@@ -19,29 +19,29 @@ use std::ops::{BitAnd, BitOr};
 
 /// What a guest is called for; several at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Call(u32);
+pub(crate) struct Call(u32);
 
 impl Call {
-    pub(super) const NOTHING: Self = Self(0);
+    pub(crate) const NOTHING: Self = Self(0);
     /// Something has arrived, or the end.
-    pub(super) const READABLE: Self = Self(1);
+    pub(crate) const READABLE: Self = Self(1);
     /// What has arrived may be more than bytes: read until nothing comes.
-    pub(super) const SINGULAR: Self = Self(1 << 1);
+    pub(crate) const SINGULAR: Self = Self(1 << 1);
     /// Its socket has room again.
-    pub(super) const WRITABLE: Self = Self(1 << 2);
+    pub(crate) const WRITABLE: Self = Self(1 << 2);
     /// A poster could not send everything.
-    pub(super) const RUNG: Self = Self(1 << 3);
+    pub(crate) const RUNG: Self = Self(1 << 3);
     /// Its time has come to be looked at.
-    pub(super) const LOOK: Self = Self(1 << 4);
+    pub(crate) const LOOK: Self = Self(1 << 4);
     /// A drain has found it idle.
-    pub(super) const CLOSE: Self = Self(1 << 5);
+    pub(crate) const CLOSE: Self = Self(1 << 5);
     /// A drain has found it busy.
-    pub(super) const LAST_CALL: Self = Self(1 << 6);
+    pub(crate) const LAST_CALL: Self = Self(1 << 6);
     /// It is cut off.
-    pub(super) const FORCE: Self = Self(1 << 7);
+    pub(crate) const FORCE: Self = Self(1 << 7);
 
     /// Whether it is for any of `others`.
-    pub(super) fn any(self, others: Self) -> bool {
+    pub(crate) fn any(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
 }
@@ -71,23 +71,23 @@ const AT_WORK: u32 = 1 << 9;
 const WAS_IDLE: u32 = 1 << 10;
 
 /// The word.
-pub(super) struct Calls(AtomicU32);
+pub(crate) struct Calls(AtomicU32);
 
 impl Calls {
     /// Of a guest that its maker owns.
-    pub(super) fn owned() -> Self {
+    pub(crate) fn owned() -> Self {
         Self(AtomicU32::new(OWNED))
     }
 
     /// Calls the guest; `true` when it was parked: the caller owns it now. Release: what the caller did before is seen
     /// by whoever takes the call. Acquire: the new owner sees what the last one did.
     #[must_use = "the caller may own the guest now"]
-    pub(super) fn call(&self, what: Call) -> bool {
+    pub(crate) fn call(&self, what: Call) -> bool {
         self.0.fetch_or(what.0 | OWNED, Ordering::AcqRel) & OWNED == 0
     }
 
     /// Takes what the guest was called for. Only its owner.
-    pub(super) fn take(&self) -> Call {
+    pub(crate) fn take(&self) -> Call {
         let mut seen = self.0.load(Ordering::Relaxed);
         loop {
             // In one step: whoever looks meanwhile sees it readable or at work.
@@ -104,7 +104,7 @@ impl Calls {
 
     /// Parks the guest; `false` when it was called meanwhile, and the owner must go on. Only its owner.
     #[must_use = "the guest may have been called again"]
-    pub(super) fn leave(&self) -> bool {
+    pub(crate) fn leave(&self) -> bool {
         let mut seen = self.0.load(Ordering::Relaxed);
         while seen & CALLS == 0 {
             match self.step(seen, seen & !(OWNED | AT_WORK)) {
@@ -116,17 +116,17 @@ impl Calls {
     }
 
     /// Whether something of it is unanswered or unsent, as far as its owner's doings show.
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         let busy = Call::READABLE | Call::WRITABLE | Call::RUNG;
         self.0.load(Ordering::Acquire) & (busy.0 | AT_WORK) != 0
     }
 
     /// The drain has found it idle: nothing of it can be unanswered.
-    pub(super) fn set_was_idle(&self) {
+    pub(crate) fn set_was_idle(&self) {
         self.0.fetch_or(WAS_IDLE, Ordering::Relaxed);
     }
 
-    pub(super) fn was_idle(&self) -> bool {
+    pub(crate) fn was_idle(&self) -> bool {
         self.0.load(Ordering::Relaxed) & WAS_IDLE != 0
     }
 
