@@ -172,6 +172,22 @@ fn a_watcher_beside_a_poster_and_the_owner_loses_nothing() {
 }
 
 #[test]
+fn who_leaves_beside_a_poster_gets_its_answer_before_the_closing() {
+    check(|| {
+        let socket = Socket::new(false);
+        let mailbox = mailbox(&socket);
+        let other = poster(&mailbox, "p");
+        let replied = mailbox.reply(b"r", Stay::AWhile, |slices| socket.send(slices));
+        assert!(replied.is_ok());
+        let flushed = mailbox.flush_when_free(|slices| socket.send(slices));
+        assert!(matches!(flushed, Ok(Flushed::Empty)));
+        mailbox.close();
+        assert!(socket.arrived().contains('r'));
+        other.join().unwrap();
+    });
+}
+
+#[test]
 fn closing_beside_a_poster_counts_every_message_as_sent_or_lost() {
     check(|| {
         let socket = Socket::new(false);
