@@ -13,7 +13,8 @@
 //! ```
 //!
 //! # What it cannot show
-//! The load is one thread of this process, and the server the others. So they share
+//! The load is one thread of this process, and the server the others, but for `process` and `prefork`, which start this program
+//! once more for each client. So they share
 //!
 //! - the cores: with 2 of them, the curves show what a model costs, and not how it scales with threads;
 //! - the table of descriptors: in a process of several threads each call counts its use of one by an atomic step, which a
@@ -51,6 +52,9 @@ const RESAMPLES: usize = 10_000;
 type Cell = (Entrant, usize);
 
 fn main() {
+    if field::serve_if_a_child() {
+        return;
+    }
     let entrants = field::all();
     let names: Vec<&str> = entrants.iter().map(|entrant| entrant.name()).collect();
     let (here, missing): (Vec<_>, Vec<_>) = entrants

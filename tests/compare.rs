@@ -207,6 +207,32 @@ fn idle_clients_are_told_with_what_they_leave_and_what_they_take() {
 }
 
 #[test]
+fn processes_are_counted_together_and_have_no_chat() {
+    let report = report(&[
+        "--models=process,prefork",
+        "--clients=2",
+        "--idle=0,6",
+        "--rounds=1",
+        "--services=echo,chat",
+    ]);
+    let rows = report["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        assert_eq!(row["service"], "echo");
+        if row["idle"] == 6 && row["model"] == "process" {
+            // Nothing of the kind is smaller.
+            let bytes = row["idle_client_bytes"]["median"].as_f64().unwrap();
+            assert!(bytes > 100_000.0, "{row}");
+        }
+    }
+    let left_out = report["left_out"].to_string();
+    for model in ["process", "prefork"] {
+        let sentence = format!("--models {model} goes with --services echo only");
+        assert!(left_out.contains(&sentence), "{left_out}");
+    }
+}
+
+#[test]
 fn columns_on_idle_clients_are_there_when_some_are() {
     let args = [
         "--models=select",
@@ -258,7 +284,7 @@ fn of_what_was_named_what_cannot_be_is_left_out_with_a_sentence() {
 fn a_named_model_that_cannot_run_here_is_a_failure_that_says_why() {
     let missing = ModelKind::ALL.into_iter().filter(|kind| {
         let model = strategy::model(*kind, ModelOptions::default());
-        model.check().is_err()
+        kind.shares_memory() && model.check().is_err()
     });
     // kqueue and io_uring are on no system both.
     let mut some = false;

@@ -4,9 +4,11 @@ pub(crate) mod words;
 
 use crate::rivals::{self, Rival};
 use guardhouse::load::{Load, Measured, Shape, Stop, Traffic};
+use guardhouse::model::{Model, Program, serve_as_child};
 use guardhouse::service::Echo;
 use guardhouse::strategy::{self, ModelKind, ModelOptions};
 use guardhouse::{Handle, Server};
+use std::env;
 use std::num::NonZeroUsize;
 
 /// A server of this crate, or a rival.
@@ -14,6 +16,18 @@ use std::num::NonZeroUsize;
 pub(crate) enum Entrant {
     Model(ModelKind),
     Rival(&'static Rival),
+}
+
+/// By this a process of this program knows that it serves for another one.
+const CHILD: &str = "--as-child";
+
+/// Serves and is done, if this process is one of those that `process` and `prefork` start.
+pub(crate) fn serve_if_a_child() -> bool {
+    let is_child = env::args().nth(1).is_some_and(|argument| argument == CHILD);
+    if is_child {
+        serve_as_child(&Echo).expect("the parent says what to serve");
+    }
+    is_child
 }
 
 /// Everybody, in the order in which they are told of.
@@ -35,14 +49,8 @@ impl Entrant {
     /// Why it cannot take part here, if so.
     pub(crate) fn missing(self) -> Option<String> {
         let Self::Model(kind) = self else { return None };
-        if !kind.is_here() {
-            return Some("this system has not the calls that it is made of".into());
-        }
-        if !kind.shares_memory() {
-            return Some("its servers are processes, and here all are threads of one".into());
-        }
-        let model = strategy::model(kind, ModelOptions::default());
-        model.check().err().map(|reason| reason.to_string())
+        let missing = model(kind, 1).check().err();
+        missing.map(|reason| reason.to_string())
     }
 
     /// Whether it can serve so many at once.
@@ -54,11 +62,7 @@ impl Entrant {
     pub(crate) fn meet(self, clients: usize) -> Match {
         let server = match self {
             Self::Model(kind) => {
-                let mut options = ModelOptions::default();
-                if kind.keeps_workers() {
-                    options.workers = NonZeroUsize::new(clients).expect("somebody comes");
-                }
-                let server = Server::new(Echo).boxed_model(strategy::model(kind, options));
+                let server = Server::new(Echo).boxed_model(model(kind, clients));
                 Running::Model(server.start().expect("a server on a free port"))
             }
             Self::Rival(rival) => Running::Rival(rival.start(clients).expect("a free port")),
@@ -74,6 +78,18 @@ impl Entrant {
             server,
         }
     }
+}
+
+fn model(kind: ModelKind, clients: usize) -> Box<dyn Model> {
+    let mut options = ModelOptions::default();
+    if kind.keeps_workers() {
+        options.workers = NonZeroUsize::new(clients).expect("somebody comes");
+    }
+    if kind.shares_memory() {
+        return strategy::model(kind, options);
+    }
+    let this = Program::this().expect("the system knows which program this is");
+    strategy::model_with(kind, options, this.arg(CHILD))
 }
 
 enum Running {

@@ -25,6 +25,8 @@ const MOST_IDLE: usize = 25_000;
 /// What it takes to connect a client and to let it go, about.
 const PER_CLIENT: Duration = Duration::from_micros(150);
 const PER_IDLE_CLIENT: Duration = Duration::from_micros(100);
+/// What it takes more where each has a process.
+const PER_PROCESS: Duration = Duration::from_millis(4);
 const MOST_ROUNDS: usize = 1000;
 /// Processor time is told in ticks of 10 ms; over less than this it would be mostly rounding.
 const SHORTEST: Duration = Duration::from_millis(50);
@@ -151,7 +153,11 @@ fn announce(args: &Compare, plan: &Plan, left_out: &[String]) {
             0 => Duration::ZERO,
             idle => WARM_UP + idle as u32 * PER_IDLE_CLIENT,
         };
-        WARM_UP + args.duration + around + idle
+        let processes = match cell.model.shares_memory() {
+            true => Duration::ZERO,
+            false => (args.clients.get() + cell.idle) as u32 * PER_PROCESS,
+        };
+        WARM_UP + args.duration + around + idle + processes
     });
     let all = round.sum::<Duration>().saturating_mul(plan.rounds() as u32);
     let all = Duration::from_secs((all.as_secs_f64().round() as u64).max(1));

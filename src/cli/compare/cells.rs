@@ -6,6 +6,7 @@ use crate::cli::args::{Compare, Named, ServiceName};
 use crate::cli::serve::{FD_SETSIZE, MOST_WORKERS, OWN_DESCRIPTORS, models_for};
 use anyhow::bail;
 use guardhouse::lab::{Cell, Tuning, Workload};
+use guardhouse::model::Program;
 use guardhouse::strategy::{self, LockKind, ModelKind};
 
 /// From the textbook's first to this system's last.
@@ -114,7 +115,13 @@ fn models(
     let named = named(args.models.as_deref(), |&Named(kind)| kind);
     let mut models = Vec::new();
     for &kind in named.as_deref().unwrap_or(&MODELS) {
-        let model = strategy::model(kind, tuning.options(kind, args.clients.get()));
+        let options = tuning.options(kind, args.clients.get());
+        let model = if kind.shares_memory() {
+            strategy::model(kind, options)
+        } else {
+            // What it runs is told to the server, which is this program, too.
+            strategy::model_with(kind, options, Program::this()?)
+        };
         match model.check() {
             Ok(()) => models.push(kind),
             Err(reason) if named.is_some() => bail!("--models {kind} cannot run here: {reason}"),

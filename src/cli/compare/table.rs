@@ -131,6 +131,16 @@ fn captions(report: &Report) -> Vec<String> {
                 .into(),
         );
     }
+    if report
+        .rows
+        .iter()
+        .any(|row| row.idle > 0 && is(row, |kind| !kind.shares_memory()))
+    {
+        captions.push(
+            "B/idle of several processes: of all of them, and what they share, as their program, counts for each."
+                .into(),
+        );
+    }
     captions.extend(workers(report));
     captions.push(format!(
         "Medians of {} of {} s, each round in an order of its own. min-max is their spread: a smaller \
@@ -146,16 +156,20 @@ fn captions(report: &Report) -> Vec<String> {
     captions
 }
 
+/// Whether a row's model is one of a kind.
+fn is(row: &Row, of_a_kind: fn(ModelKind) -> bool) -> bool {
+    ModelKind::ALL
+        .into_iter()
+        .any(|kind| kind.name() == row.model && of_a_kind(kind))
+}
+
 /// How many workers those models got whose clients keep one each.
 fn workers(report: &Report) -> Option<String> {
     let mut keepers: Vec<&str> = report
         .rows
         .iter()
+        .filter(|row| is(row, ModelKind::keeps_workers))
         .map(|row| row.model)
-        .filter(|name| {
-            let is_it = |kind: &ModelKind| kind.name() == *name && kind.keeps_workers();
-            ModelKind::ALL.iter().any(is_it)
-        })
         .collect();
     keepers.dedup();
     if keepers.is_empty() {
