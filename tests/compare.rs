@@ -207,29 +207,45 @@ fn idle_clients_are_told_with_what_they_leave_and_what_they_take() {
 }
 
 #[test]
-fn processes_are_counted_together_and_have_no_chat() {
+fn the_memory_of_all_processes_of_a_server_is_counted() {
     let report = report(&[
         "--models=process,prefork",
         "--clients=2",
         "--idle=0,6",
         "--rounds=1",
-        "--services=echo,chat",
     ]);
     let rows = report["rows"].as_array().unwrap();
     assert_eq!(rows.len(), 4);
     for row in rows {
-        assert_eq!(row["service"], "echo");
         if row["idle"] == 6 && row["model"] == "process" {
             // Nothing of the kind is smaller.
             let bytes = row["idle_client_bytes"]["median"].as_f64().unwrap();
             assert!(bytes > 100_000.0, "{row}");
         }
     }
+}
+
+#[test]
+fn processes_have_no_chat() {
+    let args = ["--models=prefork,select", "--clients=2", "--rounds=1"];
+    let report = report(&[&args[..], &["--services=chat,echo", "--syncs=mutex"]].concat());
+    let rows = report["rows"].as_array().unwrap().iter();
+    let cells: Vec<_> = rows.map(|row| (&row["service"], &row["model"])).collect();
+    assert_eq!(
+        cells,
+        [
+            (&"chat".into(), &"select".into()),
+            (&"echo".into(), &"prefork".into()),
+            (&"echo".into(), &"select".into()),
+        ]
+    );
     let left_out = report["left_out"].to_string();
-    for model in ["process", "prefork"] {
-        let sentence = format!("--models {model} goes with --services echo only");
-        assert!(left_out.contains(&sentence), "{left_out}");
-    }
+    let sentence = "--models prefork goes with --services echo only";
+    assert!(left_out.contains(sentence), "{left_out}");
+
+    let output = output(&["--models=prefork", "--services=chat"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains(sentence));
 }
 
 #[test]
