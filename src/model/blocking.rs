@@ -166,6 +166,9 @@ impl<'a> House<'a> {
                 },
                 Ok(received) => {
                     connection.receive(&input[..received], reply, send);
+                    if received == input.len() {
+                        Buffers::filled(input);
+                    }
                     // A client that does not read is not read from: its own posts may lie in its mailbox.
                     if connection.stage() == Stage::Talking && !connection.is_blocked() {
                         let flushed = seat.mailbox.flush_if_blocked(Stay::ToTheEnd, send);
@@ -205,6 +208,8 @@ impl<'a> House<'a> {
     /// gets for that only once it has arrived there.
     fn see_out(&self, seat: &Seat, buffers: &mut Buffers) -> Closed {
         if socket::await_acknowledgement(&seat.stream, || self.warden.is_forced()) {
+            // It may lie there in plenty.
+            Buffers::filled(&mut buffers.input);
             socket::discard_unread(&seat.stream, &mut buffers.input);
             Closed::Drained
         } else if self.warden.is_forced() {

@@ -135,6 +135,9 @@ fn parks_clients() -> Result<(), Unsupported> {
 /// Read from a socket at one call. What a client sends while it is not read waits in the kernel.
 const CHUNK: usize = 16 * 1024;
 
+/// Read at one call from a client who has a thread of its own, and has never sent so much at once.
+const FEW_WORDS: usize = 2 * 1024;
+
 /// For how long, in all, a draining server waits for more from a client that was busy: what it sent before may
 /// be held up by what it had sent before that.
 const LAST_CALL: Duration = Duration::from_millis(50);
@@ -150,6 +153,22 @@ impl Buffers {
         Self {
             input: vec![0; CHUNK].into_boxed_slice(),
             reply: Vec::new(),
+        }
+    }
+
+    /// For a thread that has one client only, who may be one of thousands and say little: small, until a read
+    /// [fills](Self::filled) it.
+    fn of_one_client() -> Self {
+        Self {
+            input: vec![0; FEW_WORDS].into_boxed_slice(),
+            reply: Vec::new(),
+        }
+    }
+
+    /// A read left no room, or may: with the next there is as much as anybody gets.
+    fn filled(input: &mut Box<[u8]>) {
+        if input.len() < CHUNK {
+            *input = vec![0; CHUNK].into_boxed_slice();
         }
     }
 }

@@ -47,7 +47,7 @@ impl Model for Thread {
                 }
                 let house_of_thread = house.clone();
                 let spawned = builder.spawn_scoped(scope, move || {
-                    house_of_thread.serve(place, &mut Buffers::new());
+                    house_of_thread.serve(place, &mut Buffers::of_one_client());
                 });
                 if let Err(error) = spawned {
                     house.refuse(&seat, &Refusal::NoThread(error));
