@@ -10,7 +10,8 @@
 //! | [`Select`] | - | 1 | the one thread, in select(2) |
 //!
 //! UNP is the numbering of Stevens, *UNIX Network Programming*, chapter 30. The blocking models have one
-//! helper thread more (`gh-warden`), which acts only when a client stops reading and at shutdown.
+//! helper thread more (`gh-warden`), which acts only when a client stops reading and at shutdown. So has each process, and
+//! one that listens to its parent (`gh-line`).
 
 mod acceptor;
 mod blocking;
