@@ -20,12 +20,13 @@ mod inputs;
 mod needs;
 mod outgoing;
 mod ring;
+mod send;
 
 pub(super) use self::needs::check;
 
 use self::guest::{Guest, Receive};
 use self::outgoing::Outgoing;
-use self::ring::{Event, Op, Ring, Until};
+use self::ring::{Completion, Op, Ring, Until};
 use crate::client::Client;
 use crate::connection::Stage;
 use crate::mailbox::Mailbox;
@@ -126,7 +127,8 @@ impl<'a> Proactor<'a> {
 
     fn turn_until_empty(&mut self) -> io::Result<()> {
         loop {
-            let until = if self.ring.has_arrivals() || !self.rings.fall_asleep() {
+            let behind = self.ring.has_arrivals() || self.ring.has_completions();
+            let until = if behind || !self.rings.fall_asleep() {
                 Until::Polled
             } else {
                 Until::Happened(self.timeout())
@@ -164,9 +166,9 @@ impl<'a> Proactor<'a> {
     fn enter(&mut self, until: Until) -> io::Result<()> {
         self.ring.enter(&self.outgoing, until)?;
         for unsent in self.ring.take_unsent() {
-            let key = self.outgoing.parcel(unsent.parcel).key as usize;
+            let key = unsent.key as usize;
             if let Some(Place::Guest(guest)) = self.places.get_mut(key) {
-                guest.refused(unsent.parcel, unsent.result, &mut self.outgoing);
+                guest.refused(unsent.result, &mut self.outgoing);
                 self.settle(key);
             }
         }
@@ -182,26 +184,33 @@ impl<'a> Proactor<'a> {
         Ok(())
     }
 
-    /// Serves every completion that was told.
+    /// Serves whatever has happened, and says how much that was.
     fn serve_all(&mut self) -> io::Result<usize> {
         let mut served = 0;
-        while let Some(event) = self.ring.next_event() {
-            served += 1;
-            match event.op {
-                Op::Receive(key) => self.received(key as usize, event),
-                Op::Writable(key) => self.writable(key as usize),
-                Op::Readable(WAKER) => {
-                    self.rings.clear();
-                    self.ring.watch_readable(WAKER, self.rings.as_fd());
+        // Making room may bring more.
+        while self.ring.has_completions() {
+            let mut completions = self.ring.take_completions();
+            served += completions.len();
+            for completion in completions.drain(..) {
+                match completion.op() {
+                    Op::Receive(key) => self.received(key as usize, completion),
+                    Op::Writable(key) => self.writable(key as usize),
+                    Op::Readable(WAKER) => {
+                        self.rings.clear();
+                        self.ring.watch_readable(WAKER, self.rings.as_fd());
+                    }
+                    Op::Readable(LISTENER) | Op::Accept => {
+                        self.accept_by_hand(completion.result())?;
+                    }
+                    Op::Readable(_) => self.switched = true,
                 }
-                Op::Readable(LISTENER) | Op::Accept => self.accept_by_hand(event.result)?,
-                Op::Readable(_) => self.switched = true,
+                // What one turn reads may be more than a mailbox holds.
+                if self.rings.is_urgent() {
+                    self.flush_rung()?;
+                }
+                self.make_room()?;
             }
-            // What one turn reads may be more than a mailbox holds.
-            if self.rings.is_urgent() {
-                self.flush_rung()?;
-            }
-            self.make_room()?;
+            self.ring.recycle(completions);
         }
         Ok(served)
     }
@@ -217,32 +226,71 @@ impl<'a> Proactor<'a> {
         }
     }
 
-    fn received(&mut self, key: usize, event: Event) {
-        let ended = self.ended();
-        match self.places.get_mut(key) {
-            Some(Place::Guest(guest)) => {
-                if !event.more {
-                    guest.receive = Receive::Resting;
-                }
-                let received = match (event.result, &event.input) {
-                    (Ok(_), Some(input)) => Some(Ok(self.ring.bytes(input))),
-                    (Ok(_), None) => Some(Ok([].as_slice())),
-                    // It is asked anew if it is still to be; a buffer is there by then.
-                    (Err(Errno::CANCELED | Errno::NOBUFS | Errno::INTR | Errno::AGAIN), _) => None,
-                    (Err(errno), _) => Some(Err(errno)),
-                };
-                if let Some(received) = received {
-                    let reply = &mut self.buffers.reply;
-                    guest.received(received, reply, ended, &mut self.outgoing);
-                    let timed = self.context.limits.idle_timeout;
-                    guest.occupant.touch(timed.map(|_| Instant::now()));
-                }
-                self.settle(key);
-            }
-            Some(Place::Leaving { .. }) if !event.more => self.landed(key),
-            _ => {}
+    /// Something came from a client, or an end.
+    #[inline]
+    fn received(&mut self, key: usize, completion: Completion) {
+        let Some(Place::Guest(guest)) = self.places.get_mut(key) else {
+            return self.received_too_late(key, completion);
+        };
+        if !guest.is_steady() || !completion.has_more() {
+            return self.received_in_between(key, completion);
         }
-        if let Some(input) = event.input {
+        let Some(input) = completion.into_input() else {
+            return;
+        };
+        guest.converse(
+            self.ring.bytes(&input),
+            &mut self.buffers.reply,
+            &mut self.outgoing,
+        );
+        self.ring.give_back(input);
+        if self.context.limits.idle_timeout.is_some() {
+            guest.occupant.touch(Some(Instant::now()));
+        }
+        if !guest.occupant.connection.is_flowing() {
+            guest.flush(&mut self.outgoing);
+            self.settle(key);
+        }
+    }
+
+    /// [`received`](Self::received), while the client is beginning, blocked, leaving, or not to be received from.
+    #[cold]
+    fn received_in_between(&mut self, key: usize, completion: Completion) {
+        let ended = self.ended();
+        let Some(Place::Guest(guest)) = self.places.get_mut(key) else {
+            return;
+        };
+        if !completion.has_more() {
+            guest.receive = Receive::Resting;
+        }
+        let result = completion.result();
+        let input = completion.into_input();
+        let received = match (result, &input) {
+            (Ok(_), Some(input)) => Some(Ok(self.ring.bytes(input))),
+            (Ok(_), None) => Some(Ok([].as_slice())),
+            // It is asked anew if it is still to be; a buffer is there by then.
+            (Err(Errno::CANCELED | Errno::NOBUFS | Errno::INTR | Errno::AGAIN), _) => None,
+            (Err(errno), _) => Some(Err(errno)),
+        };
+        if let Some(received) = received {
+            let reply = &mut self.buffers.reply;
+            guest.received(received, reply, ended, &mut self.outgoing);
+            let timed = self.context.limits.idle_timeout;
+            guest.occupant.touch(timed.map(|_| Instant::now()));
+        }
+        if let Some(input) = input {
+            self.ring.give_back(input);
+        }
+        self.settle(key);
+    }
+
+    /// [`received`](Self::received), and the client is gone.
+    #[cold]
+    fn received_too_late(&mut self, key: usize, completion: Completion) {
+        if !completion.has_more() {
+            self.landed(key);
+        }
+        if let Some(input) = completion.into_input() {
             self.ring.give_back(input);
         }
     }
@@ -554,4 +602,5 @@ fn ask(ring: &mut Ring, key: u32, guest: &mut Guest) {
         ring.watch_writable(key, guest.occupant.stream.as_fd());
         guest.watched = true;
     }
+    guest.steady_now();
 }

@@ -41,6 +41,8 @@ pub(super) struct Guest {
     /// It is asked for room.
     pub(super) watched: bool,
     gathered: Gathered,
+    /// See [`is_steady`](Self::is_steady).
+    steady: bool,
     /// What came while it was not to be read from, and whether that was all.
     held: Vec<u8>,
     held_end: Option<Result<(), Errno>>,
@@ -50,21 +52,32 @@ pub(super) struct Guest {
 struct Way<'a> {
     outgoing: &'a mut Outgoing,
     gathered: &'a mut Gathered,
-    key: u32,
-    at_once: bool,
-    /// What was gathered and went out at once, as far as it went.
-    cut_short: Option<(u32, usize)>,
+    /// Under this key they may be gathered.
+    key: Option<u32>,
+    /// What was gathered went out at once, as far as this.
+    cut_short: &'a mut Option<usize>,
 }
 
-impl Way<'_> {
-    #[inline]
+impl<'a> Way<'a> {
+    #[cold]
+    fn at_once(
+        outgoing: &'a mut Outgoing,
+        gathered: &'a mut Gathered,
+        cut_short: &'a mut Option<usize>,
+    ) -> Self {
+        Self {
+            outgoing,
+            gathered,
+            key: None,
+            cut_short,
+        }
+    }
+
     fn send(&mut self, stream: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        if !self.at_once
-            && self
-                .outgoing
-                .gather(self.gathered, self.key, stream, slices)
+        if let Some(key) = self.key
+            && let Some(all) = self.outgoing.gather(self.gathered, key, stream, slices)
         {
-            return Ok(slices.iter().map(|slice| slice.len()).sum());
+            return Ok(all);
         }
         self.send_gathered(stream)?;
         socket::send(stream, slices, Wait::Never)
@@ -75,23 +88,20 @@ impl Way<'_> {
         if self.cut_short.is_some() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let Some(index) = self.outgoing.find(*self.gathered) else {
+        let Some(bytes) = self.outgoing.find(*self.gathered) else {
             return Ok(());
         };
-        let bytes = self.outgoing.bytes(self.outgoing.parcel(index));
-        let all = bytes.len();
-        let sent = socket::send(stream, &[IoSlice::new(bytes)], Wait::Never);
-        match sent {
-            Ok(sent) if sent == all => {
+        match socket::send(stream, &[IoSlice::new(bytes)], Wait::Never) {
+            Ok(sent) if sent == bytes.len() => {
                 self.outgoing.withdraw(self.gathered);
                 Ok(())
             }
             Ok(sent) => {
-                self.cut_short = Some((index, sent));
+                *self.cut_short = Some(sent);
                 Err(io::ErrorKind::WouldBlock.into())
             }
             Err(error) => {
-                self.cut_short = Some((index, 0));
+                *self.cut_short = Some(0);
                 Err(error)
             }
         }
@@ -106,6 +116,7 @@ impl Guest {
             receive: Receive::Resting,
             watched: false,
             gathered: Gathered::default(),
+            steady: false,
             held: Vec::new(),
             held_end: None,
         }
@@ -119,22 +130,53 @@ impl Guest {
         at_once: bool,
         act: impl FnOnce(&mut Occupant, &mut Way<'_>) -> R,
     ) -> R {
-        let mut way = Way {
-            outgoing,
-            gathered: &mut self.gathered,
-            key: self.key,
-            at_once,
-            cut_short: None,
-        };
-        let done = act(&mut self.occupant, &mut way);
-        if let Some((index, sent)) = way.cut_short {
-            self.take_back(outgoing, index, sent);
+        let mut cut_short = None;
+        let done = act(
+            &mut self.occupant,
+            &mut Way {
+                outgoing,
+                gathered: &mut self.gathered,
+                key: (!at_once).then_some(self.key),
+                cut_short: &mut cut_short,
+            },
+        );
+        if let Some(sent) = cut_short {
+            self.take_back(outgoing, sent);
         }
         done
     }
 
-    /// Something was received, or the end of it.
+    /// Something was received, and it [is steady](Self::is_steady). If it ceases to flow, it is still to be
+    /// [flushed](Self::flush).
     #[inline]
+    pub(super) fn converse(&mut self, bytes: &[u8], reply: &mut Vec<u8>, outgoing: &mut Outgoing) {
+        let (gathered, key, mut cut_short) = (&mut self.gathered, self.key, None);
+        let stream = self.occupant.stream.as_fd();
+        let connection = &mut self.occupant.connection;
+        connection.receive(bytes, reply, |slices| {
+            match outgoing.gather(gathered, key, stream, slices) {
+                Some(all) => Ok(all),
+                None => Way::at_once(outgoing, gathered, &mut cut_short).send(stream, slices),
+            }
+        });
+        if let Some(sent) = cut_short {
+            self.take_back(outgoing, sent);
+        }
+    }
+
+    /// It talks, reads, and is received from, as nearly all are nearly always.
+    #[inline]
+    pub(super) fn is_steady(&self) -> bool {
+        self.steady
+    }
+
+    /// The kernel was asked for what is wanted: takes note of whether it is steady now.
+    #[inline]
+    pub(super) fn steady_now(&mut self) {
+        self.steady = self.receive == Receive::Receiving && self.is_read();
+    }
+
+    /// Something was received, or the end of it.
     pub(super) fn received(
         &mut self,
         received: Result<&[u8], Errno>,
@@ -164,7 +206,6 @@ impl Guest {
         !self.held.is_empty() || self.held_end.is_some()
     }
 
-    #[cold]
     fn hold(&mut self, received: Result<&[u8], Errno>) {
         if self.occupant.parting.is_some() {
             // What comes now comes too late. Only a connection that breaks matters, while its last words travel.
@@ -256,15 +297,10 @@ impl Guest {
         }
     }
 
-    /// A parcel was submitted, and was not sent in full.
-    pub(super) fn refused(
-        &mut self,
-        index: u32,
-        result: Result<u32, Errno>,
-        outgoing: &mut Outgoing,
-    ) {
+    /// What was gathered and submitted was not sent in full.
+    pub(super) fn refused(&mut self, result: Result<u32, Errno>, outgoing: &mut Outgoing) {
         let sent = result.unwrap_or(0) as usize;
-        self.take_back(outgoing, index, sent);
+        self.take_back(outgoing, sent);
         if let Err(errno) = result
             && !matches!(errno, Errno::AGAIN | Errno::INTR)
         {
@@ -273,8 +309,8 @@ impl Guest {
     }
 
     /// Puts what was gathered and not sent back to where it came from.
-    fn take_back(&mut self, outgoing: &mut Outgoing, index: u32, sent: usize) {
-        let rest = outgoing.rest(index, sent);
+    fn take_back(&mut self, outgoing: &mut Outgoing, sent: usize) {
+        let rest = outgoing.rest(self.gathered, sent);
         outgoing.withdraw(&mut self.gathered);
         let connection = &mut self.occupant.connection;
         connection.client().mailbox().take_back(rest);

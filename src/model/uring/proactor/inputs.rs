@@ -105,7 +105,7 @@ impl Inputs {
     #[inline]
     pub(super) fn bytes(&self, input: &Input) -> &[u8] {
         let from = usize::from(input.id) * STRIDE;
-        let filled = &self.memory[from..from + SIZE.min(input.len as usize)];
+        let filled = &self.memory[from..from + input.len as usize];
         // SAFETY: the kernel filled this buffer and gave it to whoever holds the input, of which there is one. It
         // writes there again only when the input was given back, which takes `&mut self` and so ends this
         // borrow. The bytes were initialised when the memory was made.

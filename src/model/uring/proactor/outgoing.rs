@@ -3,8 +3,10 @@
 //! However often a client is answered or posted to in one turn, it has one send at most, and its bytes lie together: a
 //! second send could overtake the rest of a first one that the kernel took in part.
 
+use super::send::Send;
 use std::io::IoSlice;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ops::Range;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Bytes that are gathered before they must be submitted. Small enough to stay in a processor's cache.
 const ROOM: usize = 256 * 1024;
@@ -20,21 +22,13 @@ pub(super) struct Gathered {
     index: u32,
 }
 
-/// One client's bytes.
-pub(super) struct Parcel {
-    pub(super) key: u32,
-    pub(super) fd: RawFd,
-    at: usize,
-    len: usize,
-    /// Messages in it. Where there are several, their lengths are in [`Outgoing::lengths`].
-    messages: usize,
-}
-
 pub(super) struct Outgoing {
+    /// Never more than it was made for, so they never move.
     bytes: Vec<u8>,
-    parcels: Vec<Parcel>,
-    /// Of the messages of parcels with several: which parcel, and how long.
-    lengths: Vec<(u32, usize)>,
+    /// One for each client with bytes.
+    sends: Vec<Send>,
+    /// Of sends with several messages: which send, and how long a message.
+    lengths: Vec<(u32, u32)>,
     round: u32,
 }
 
@@ -42,79 +36,96 @@ impl Outgoing {
     pub(super) fn new() -> Self {
         Self {
             bytes: Vec::with_capacity(ROOM),
-            parcels: Vec::new(),
+            sends: Vec::new(),
             lengths: Vec::new(),
             round: 1,
         }
     }
 
-    /// Takes a copy of all `slices`, or of none when that is too much. The descriptor is to stay open until the
-    /// parcel is submitted or withdrawn.
-    #[inline]
+    /// Takes a copy of all `slices` and says how many bytes that were, or of none when that is too much. The descriptor
+    /// is to stay open until they are submitted or withdrawn.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Once per message, and nothing but a few comparisons around a copy.
     pub(super) fn gather(
         &mut self,
         mine: &mut Gathered,
         key: u32,
         stream: BorrowedFd<'_>,
         slices: &[IoSlice<'_>],
-    ) -> bool {
-        let total = slices.iter().map(|slice| slice.len()).sum::<usize>();
-        if total > LONGEST || self.bytes.len() + total > ROOM {
-            return false;
+    ) -> Option<usize> {
+        if let [one] = slices
+            && mine.round != self.round
+            && one.len() <= LONGEST
+            && self.bytes.len() + one.len() <= ROOM
+        {
+            self.begin(mine, key, stream, one.len());
+            self.bytes.extend_from_slice(one);
+            return Some(one.len());
         }
-        if mine.round == self.round {
-            return self.gather_more(mine.index, slices, total);
-        }
-        let index = self.parcels.len() as u32;
-        self.parcels.push(Parcel {
-            key,
-            fd: stream.as_raw_fd(),
-            at: self.bytes.len(),
-            len: total,
-            messages: slices.len(),
-        });
+        self.gather_more(mine, key, stream, slices)
+    }
+
+    #[inline]
+    fn begin(&mut self, mine: &mut Gathered, key: u32, stream: BorrowedFd<'_>, len: usize) {
         *mine = Gathered {
             round: self.round,
-            index,
+            index: self.sends.len() as u32,
         };
-        if let [one] = slices {
-            self.bytes.extend_from_slice(one);
-        } else {
-            self.append(index, slices);
-        }
-        true
+        let address = self.bytes.as_ptr().addr() + self.bytes.len();
+        self.sends
+            .push(Send::new(key, stream.as_raw_fd(), address, len));
     }
 
-    fn gather_more(&mut self, index: u32, slices: &[IoSlice<'_>], total: usize) -> bool {
-        let end = self.bytes.len();
-        let parcel = &mut self.parcels[index as usize];
-        let moved = if parcel.at + parcel.len == end {
-            0
+    #[inline(never)]
+    fn gather_more(
+        &mut self,
+        mine: &mut Gathered,
+        key: u32,
+        stream: BorrowedFd<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Option<usize> {
+        let more = slices.iter().map(|slice| slice.len()).sum::<usize>();
+        if more > LONGEST || self.bytes.len() + more > ROOM {
+            return None;
+        }
+        if mine.round == self.round {
+            self.make_longer(mine.index, more)?;
         } else {
-            parcel.len
-        };
-        if parcel.len + total > LONGEST || end + moved + total > ROOM {
-            return false;
+            self.begin(mine, key, stream, more);
+            self.sends[mine.index as usize].becomes_several();
         }
-        if moved > 0 {
-            self.bytes
-                .extend_from_within(parcel.at..parcel.at + parcel.len);
-            parcel.at = end;
-        }
-        if parcel.messages == 1 {
-            self.lengths.push((index, parcel.len));
-        }
-        parcel.len += total;
-        parcel.messages += slices.len();
-        self.append(index, slices);
-        true
-    }
-
-    fn append(&mut self, index: u32, slices: &[IoSlice<'_>]) {
         for slice in slices {
             self.bytes.extend_from_slice(slice);
-            self.lengths.push((index, slice.len()));
+            self.lengths.push((mine.index, slice.len() as u32));
         }
+        Some(more)
+    }
+
+    /// Lets a send have `more` bytes, which come to lie at the end.
+    fn make_longer(&mut self, index: u32, more: usize) -> Option<()> {
+        let end = self.bytes.len();
+        let here = self.range(index);
+        let moved = if here.end == end { 0 } else { here.len() };
+        if here.len() + more > LONGEST || end + moved + more > ROOM {
+            return None;
+        }
+        let len = here.len();
+        let send = &mut self.sends[index as usize];
+        if moved > 0 {
+            self.bytes.extend_from_within(here);
+            send.move_to(self.bytes.as_ptr().addr() + end);
+        }
+        if !send.becomes_several() {
+            self.lengths.push((index, len as u32));
+        }
+        send.lengthen(more);
+        Some(())
+    }
+
+    fn range(&self, index: u32) -> Range<usize> {
+        let send = &self.sends[index as usize];
+        let at = send.address() - self.bytes.as_ptr().addr();
+        at..at + send.len()
     }
 
     /// Whether one client more might not find room: it is time to submit.
@@ -123,54 +134,49 @@ impl Outgoing {
         self.bytes.len() > ROOM - LONGEST
     }
 
-    /// All that is to be submitted, each with its number.
+    /// All that is to be submitted.
     #[inline]
-    pub(super) fn parcels(&self) -> impl Iterator<Item = (u32, &Parcel)> {
-        (0..)
-            .zip(&self.parcels)
-            .filter(|(_, parcel)| parcel.len > 0)
+    pub(super) fn sends(&self) -> &[Send] {
+        &self.sends
     }
 
-    /// The parcel of a number.
-    pub(super) fn parcel(&self, index: u32) -> &Parcel {
-        &self.parcels[index as usize]
+    /// The bytes of a client, if it has any here.
+    pub(super) fn find(&self, mine: Gathered) -> Option<&[u8]> {
+        if mine.round != self.round {
+            return None;
+        }
+        let found = &self.bytes[self.range(mine.index)];
+        (!found.is_empty()).then_some(found)
     }
 
-    pub(super) fn bytes(&self, parcel: &Parcel) -> &[u8] {
-        &self.bytes[parcel.at..parcel.at + parcel.len]
-    }
-
-    /// The parcel of a client, if it has one.
-    pub(super) fn find(&self, mine: Gathered) -> Option<u32> {
-        (mine.round == self.round && self.parcels[mine.index as usize].len > 0)
-            .then_some(mine.index)
-    }
-
-    /// Takes a parcel out, so that it is not submitted. Its bytes stay until the round is over.
+    /// Takes a client's bytes out, so that they are not submitted.
     pub(super) fn withdraw(&mut self, mine: &mut Gathered) {
-        if let Some(index) = self.find(*mine) {
-            self.parcels[index as usize].len = 0;
+        if self.find(*mine).is_some() {
+            self.sends[mine.index as usize].withdraw();
         }
         *mine = Gathered::default();
     }
 
-    /// What is left of the messages of a parcel of which the kernel took the first `sent` bytes.
-    pub(super) fn rest(&self, index: u32, sent: usize) -> Vec<Box<[u8]>> {
-        let parcel = &self.parcels[index as usize];
+    /// What is left of each message of a client, when the first `sent` bytes went out.
+    pub(super) fn rest(&self, mine: Gathered, sent: usize) -> Vec<Box<[u8]>> {
         let mut rest = Vec::new();
+        let Some(bytes) = self.find(mine) else {
+            return rest;
+        };
         let mut leave = |from: usize, to: usize| {
             if to > sent {
-                rest.push(self.bytes[parcel.at + from.max(sent)..parcel.at + to].into());
+                rest.push(bytes[from.max(sent)..to].into());
             }
         };
-        if parcel.messages == 1 {
-            leave(0, parcel.len);
+        if !self.sends[mine.index as usize].is_several() {
+            leave(0, bytes.len());
             return rest;
         }
         let mut from = 0;
-        for (_, length) in self.lengths.iter().filter(|(of, _)| *of == index) {
-            leave(from, from + length);
-            from += length;
+        for (_, length) in self.lengths.iter().filter(|(of, _)| *of == mine.index) {
+            let to = from + *length as usize;
+            leave(from, to);
+            from = to;
         }
         rest
     }
@@ -178,7 +184,7 @@ impl Outgoing {
     /// Everything was submitted, and whatever was not sent has been taken back.
     pub(super) fn begin_anew(&mut self) {
         self.bytes.clear();
-        self.parcels.clear();
+        self.sends.clear();
         self.lengths.clear();
         // Round 0 is nobody's.
         self.round = self.round.checked_add(1).unwrap_or(1);
@@ -191,50 +197,44 @@ mod tests {
     use std::fs::File;
     use std::os::fd::AsFd;
 
-    fn gather(outgoing: &mut Outgoing, mine: &mut Gathered, key: u32, messages: &[&[u8]]) -> bool {
+    fn gather(outgoing: &mut Outgoing, mine: &mut Gathered, messages: &[&[u8]]) -> bool {
         let null = File::open("/dev/null").unwrap();
         let slices: Vec<IoSlice<'_>> = messages.iter().map(|m| IoSlice::new(m)).collect();
-        outgoing.gather(mine, key, null.as_fd(), &slices)
+        let all = messages.iter().map(|message| message.len()).sum();
+        let gathered = outgoing.gather(mine, 7, null.as_fd(), &slices);
+        assert!(gathered.is_none_or(|bytes| bytes == all));
+        gathered.is_some()
     }
 
     #[test]
-    fn a_client_has_one_parcel_and_its_bytes_lie_together() {
+    fn a_client_has_one_send_and_its_bytes_lie_together() {
         let mut outgoing = Outgoing::new();
         let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
-        assert!(gather(&mut outgoing, &mut ann, 1, &[b"one"]));
-        assert!(gather(&mut outgoing, &mut bob, 2, &[b"two", b"three"]));
-        assert!(gather(&mut outgoing, &mut ann, 1, &[b"four", b"five"]));
-        assert!(gather(&mut outgoing, &mut ann, 1, &[b"six"]));
-        let found: Vec<(u32, &[u8])> = outgoing
-            .parcels()
-            .map(|(_, parcel)| (parcel.key, outgoing.bytes(parcel)))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                (1, b"onefourfivesix".as_slice()),
-                (2, b"twothree".as_slice())
-            ]
-        );
+        assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
+        assert!(gather(&mut outgoing, &mut bob, &[b"two", b"three"]));
+        assert!(gather(&mut outgoing, &mut ann, &[b"four", b"five"]));
+        assert!(gather(&mut outgoing, &mut ann, &[b"six"]));
+        assert_eq!(outgoing.find(ann).unwrap(), b"onefourfivesix");
+        assert_eq!(outgoing.find(bob).unwrap(), b"twothree");
+        assert_eq!(outgoing.sends().len(), 2);
     }
 
     #[test]
     fn what_was_not_sent_is_found_again_message_by_message() {
         let mut outgoing = Outgoing::new();
         let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
-        assert!(gather(&mut outgoing, &mut ann, 1, &[b"one"]));
-        assert!(gather(&mut outgoing, &mut bob, 2, &[b"else"]));
-        assert!(gather(&mut outgoing, &mut ann, 1, &[b"two", b"three"]));
+        assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
+        assert!(gather(&mut outgoing, &mut bob, &[b"else"]));
+        assert!(gather(&mut outgoing, &mut ann, &[b"two", b"three"]));
         let rest = |sent| -> Vec<String> {
-            let pieces = outgoing.rest(outgoing.find(ann).unwrap(), sent);
             let text = |piece: &Box<[u8]>| String::from_utf8(piece.to_vec()).unwrap();
-            pieces.iter().map(text).collect()
+            outgoing.rest(ann, sent).iter().map(text).collect()
         };
         assert_eq!(rest(0), ["one", "two", "three"]);
         assert_eq!(rest(1), ["ne", "two", "three"]);
         assert_eq!(rest(3), ["two", "three"]);
         assert_eq!(rest(10), ["e"]);
-        assert_eq!(outgoing.rest(1, 2), [b"se".as_slice().into()]);
+        assert_eq!(outgoing.rest(bob, 2), [b"se".as_slice().into()]);
     }
 
     #[test]
@@ -244,39 +244,34 @@ mod tests {
         assert!(!gather(
             &mut outgoing,
             &mut Gathered::default(),
-            0,
             &[&long, b"more"]
         ));
-        assert_eq!(outgoing.parcels().count(), 0);
+        assert!(outgoing.sends().is_empty());
         let mut clients = 0;
         while !outgoing.is_full() {
             let mut mine = Gathered::default();
-            assert!(gather(&mut outgoing, &mut mine, clients, &[&long]));
-            assert!(!gather(&mut outgoing, &mut mine, clients, &[b"more"]));
+            assert!(gather(&mut outgoing, &mut mine, &[&long]));
+            assert!(!gather(&mut outgoing, &mut mine, &[b"more"]));
             clients += 1;
         }
-        assert_eq!(clients as usize, ROOM / LONGEST);
-        assert!(!gather(
-            &mut outgoing,
-            &mut Gathered::default(),
-            clients,
-            &[b"one byte more"]
-        ));
+        assert_eq!(clients, ROOM / LONGEST);
+        let one_more = gather(&mut outgoing, &mut Gathered::default(), &[b"one byte more"]);
+        assert!(!one_more);
     }
 
     #[test]
     fn what_is_withdrawn_or_of_an_earlier_round_is_not_found() {
         let mut outgoing = Outgoing::new();
         let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
-        assert!(gather(&mut outgoing, &mut ann, 1, &[b"one"]));
-        assert!(gather(&mut outgoing, &mut bob, 2, &[b"two"]));
+        assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
+        assert!(gather(&mut outgoing, &mut bob, &[b"two"]));
+        let before = ann;
         outgoing.withdraw(&mut ann);
-        assert!(outgoing.find(ann).is_none());
-        let keys: Vec<u32> = outgoing.parcels().map(|(_, parcel)| parcel.key).collect();
-        assert_eq!(keys, [2], "the other is not submitted");
+        assert!(outgoing.find(ann).is_none() && outgoing.find(before).is_none());
+        assert_eq!(outgoing.find(bob).unwrap(), b"two");
         outgoing.begin_anew();
         assert!(outgoing.find(bob).is_none());
-        assert!(gather(&mut outgoing, &mut bob, 2, &[b"again"]));
-        assert_eq!(outgoing.bytes(outgoing.parcel(0)), b"again");
+        assert!(gather(&mut outgoing, &mut bob, &[b"again"]));
+        assert_eq!(outgoing.find(bob).unwrap(), b"again");
     }
 }

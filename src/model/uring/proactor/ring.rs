@@ -14,15 +14,15 @@
 #![allow(unsafe_code)]
 
 use super::inputs::{GROUP, Input, Inputs};
-use super::outgoing::{Outgoing, Parcel};
+use super::outgoing::Outgoing;
+use super::send::Send;
 use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
-use rustix::net::SendFlags;
 use std::collections::VecDeque;
 use std::io;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -48,11 +48,11 @@ pub(super) enum Op {
     Readable(u32),
 }
 
-const ACCEPT: u64 = 0;
-const RECEIVE: u64 = 1;
+const RECEIVE: u64 = 0;
+const ACCEPT: u64 = 1;
 const WRITABLE: u64 = 2;
 const READABLE: u64 = 3;
-const SEND: u64 = 4;
+pub(super) const SEND: u64 = 4;
 const CANCEL: u64 = 5;
 
 impl Op {
@@ -66,27 +66,73 @@ impl Op {
     }
 }
 
-fn data(tag: u64, key: u32) -> u64 {
-    u64::from(key) << 8 | tag
+/// The user data of an operation.
+#[inline]
+pub(super) fn data(tag: u64, key: u32) -> u64 {
+    u64::from(key) << 32 | tag
 }
 
 /// Something that has happened.
-#[derive(Debug)]
-pub(super) struct Event {
-    pub(super) op: Op,
-    /// What the call would have returned. (An accepted client is among the [arrivals](Ring::next_arrival).)
-    pub(super) result: Result<u32, Errno>,
+#[repr(transparent)]
+pub(super) struct Completion(cqueue::Entry);
+
+impl Completion {
+    /// One of the receives that go on, as nearly all are.
+    #[inline]
+    fn is_of_many(&self) -> bool {
+        self.tag() == RECEIVE && self.has_more()
+    }
+
+    /// What was asked for.
+    #[inline]
+    pub(super) fn op(&self) -> Op {
+        let key = self.key();
+        match self.tag() {
+            RECEIVE => Op::Receive(key),
+            WRITABLE => Op::Writable(key),
+            READABLE => Op::Readable(key),
+            _ => Op::Accept,
+        }
+    }
+
+    #[inline]
+    fn tag(&self) -> u64 {
+        self.0.user_data() & 0xff
+    }
+
+    #[inline]
+    fn key(&self) -> u32 {
+        (self.0.user_data() >> 32) as u32
+    }
+
+    /// What the call would have returned.
+    #[inline]
+    pub(super) fn result(&self) -> Result<u32, Errno> {
+        let result = self.0.result();
+        u32::try_from(result).map_err(|_| Errno::from_raw_os_error(-result))
+    }
+
     /// The operation goes on.
-    pub(super) more: bool,
-    /// Where it received what it received.
-    pub(super) input: Option<Input>,
+    #[inline]
+    pub(super) fn has_more(&self) -> bool {
+        cqueue::more(self.0.flags())
+    }
+
+    /// Where it received what it received. Empty at the end of input, and when there was an error.
+    #[inline]
+    pub(super) fn into_input(self) -> Option<Input> {
+        let id = cqueue::buffer_select(self.0.flags())?;
+        Some(Input::of_completion(
+            id,
+            u32::try_from(self.0.result()).unwrap_or(0),
+        ))
+    }
 }
 
 /// A send of which something is left.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unsent {
-    /// Its place in [`Outgoing`].
-    pub(super) parcel: u32,
+    pub(super) key: u32,
     pub(super) result: Result<u32, Errno>,
 }
 
@@ -107,9 +153,7 @@ pub(super) struct Ring {
     asked: Vec<squeue::Entry>,
     /// Operations that are to complete once more, at least.
     in_flight: usize,
-    /// What has happened, as the kernel put it, and how much of that was told.
-    happened: Vec<cqueue::Entry>,
-    told: usize,
+    happened: Vec<Completion>,
     unsent: Vec<Unsent>,
     /// Clients that the kernel accepted.
     arrivals: VecDeque<OwnedFd>,
@@ -133,7 +177,6 @@ impl Ring {
             asked: Vec::new(),
             in_flight: 0,
             happened: Vec::new(),
-            told: 0,
             unsent: Vec::new(),
             arrivals: VecDeque::new(),
             broken: false,
@@ -192,30 +235,25 @@ impl Ring {
         );
     }
 
-    /// What has happened, one by one.
+    /// Whether something has happened and was not taken.
     #[inline]
-    pub(super) fn next_event(&mut self) -> Option<Event> {
-        let Some(completion) = self.happened.get(self.told) else {
-            self.happened.clear();
-            self.told = 0;
-            return None;
-        };
-        self.told += 1;
-        let (data, flags) = (completion.user_data(), completion.flags());
-        let key = (data >> 8) as u32;
-        let result = result(completion);
-        Some(Event {
-            op: match data & 0xff {
-                RECEIVE => Op::Receive(key),
-                WRITABLE => Op::Writable(key),
-                READABLE => Op::Readable(key),
-                _ => Op::Accept,
-            },
-            result,
-            more: cqueue::more(flags),
-            input: cqueue::buffer_select(flags)
-                .map(|id| Input::of_completion(id, result.unwrap_or(0))),
-        })
+    pub(super) fn has_completions(&self) -> bool {
+        !self.happened.is_empty()
+    }
+
+    /// Takes what has happened since, in its order.
+    #[inline]
+    pub(super) fn take_completions(&mut self) -> Vec<Completion> {
+        std::mem::take(&mut self.happened)
+    }
+
+    /// Gives an emptied list back, so that the next need not grow from nothing.
+    #[inline]
+    pub(super) fn recycle(&mut self, mut list: Vec<Completion>) {
+        list.clear();
+        if self.happened.is_empty() {
+            self.happened = list;
+        }
     }
 
     /// The next client that the kernel has accepted.
@@ -228,7 +266,7 @@ impl Ring {
         !self.arrivals.is_empty()
     }
 
-    /// Those of the last parcels that were not sent, or not in full. To be taken before anything more is gathered.
+    /// The last sends that were refused, or not done in full. To be taken before anything more is gathered.
     pub(super) fn take_unsent(&mut self) -> Vec<Unsent> {
         std::mem::take(&mut self.unsent)
     }
@@ -257,36 +295,28 @@ impl Ring {
     pub(super) fn enter(&mut self, outgoing: &Outgoing, until: Until) -> io::Result<()> {
         self.inputs.publish();
         let entered = self.submit(outgoing, until);
-        self.asked.clear();
         self.broken |= entered.is_err();
         self.collect();
         entered
     }
 
     fn submit(&mut self, outgoing: &Outgoing, until: Until) -> io::Result<()> {
-        let mut sends = outgoing.parcels();
+        let mut sends = Send::entries(outgoing.sends());
         let asked = std::mem::take(&mut self.asked);
-        let mut asked = asked.into_iter();
+        let mut asked = asked.as_slice();
         loop {
             let mut queue = self.ring.submission();
-            let mut everything = false;
-            while !queue.is_full() {
-                let entry = match sends.next() {
-                    Some((index, parcel)) => send(outgoing, index, parcel),
-                    None => match asked.next() {
-                        Some(entry) => entry,
-                        None => {
-                            everything = true;
-                            break;
-                        }
-                    },
-                };
+            for entries in [&mut sends, &mut asked] {
+                let room = queue.capacity() - queue.len();
+                let (now, later) = entries.split_at(room.min(entries.len()));
                 // SAFETY: receives use the registered inputs; sends are over before this function returns, for as
                 // long `outgoing` is borrowed. The others have no memory but their descriptor.
-                let pushed = unsafe { queue.push(&entry) };
-                debug_assert!(pushed.is_ok(), "there was room");
+                let pushed = unsafe { queue.push_multiple(now) };
+                debug_assert!(pushed.is_ok(), "there is room");
+                *entries = later;
             }
             drop(queue);
+            let everything = sends.is_empty() && asked.is_empty();
             let until = if everything { until } else { Until::Submitted };
             enter(&self.ring, until)?;
             // The kernel may have taken a part only, when it was short of memory or interrupted.
@@ -302,37 +332,56 @@ impl Ring {
 
     /// Takes what the kernel has put down.
     fn collect(&mut self) {
-        for completion in self.ring.completion() {
-            let data = completion.user_data();
-            let more = cqueue::more(completion.flags());
-            match data & 0xff {
-                SEND => {
-                    self.unsent.push(Unsent {
-                        parcel: (data >> 8) as u32,
-                        result: result(&completion),
-                    });
-                    continue;
-                }
-                CANCEL => continue,
-                _ if !more => self.in_flight -= 1,
-                _ => {}
-            }
-            if data & 0xff == ACCEPT && completion.result() >= 0 {
-                // SAFETY: the kernel has just opened it for us, and tells so once.
-                let accepted = unsafe { OwnedFd::from_raw_fd(completion.result()) };
-                self.arrivals.push_back(accepted);
-                if more {
-                    continue;
-                }
-            }
-            self.happened.push(completion);
+        let mut queue = self.ring.completion();
+        let from = self.happened.len();
+        self.happened.reserve(queue.len());
+        let room = std::ptr::from_mut(self.happened.spare_capacity_mut());
+        // SAFETY: a `Completion` is nothing but an entry, `repr(transparent)`.
+        let room = unsafe { &mut *(room as *mut [MaybeUninit<cqueue::Entry>]) };
+        let taken = queue.fill(room).len();
+        drop(queue);
+        // SAFETY: so many were written to the spare capacity, beginning with its first.
+        unsafe { self.happened.set_len(from + taken) };
+        if !self.happened[from..].iter().all(Completion::is_of_many) {
+            self.sort_out(from);
         }
     }
-}
 
-#[inline]
-fn result(completion: &cqueue::Entry) -> Result<u32, Errno> {
-    u32::try_from(completion.result()).map_err(|_| Errno::from_raw_os_error(-completion.result()))
+    /// Takes out what is not for those who ask what has happened.
+    fn sort_out(&mut self, from: usize) {
+        let Self {
+            happened,
+            in_flight,
+            unsent,
+            arrivals,
+            ..
+        } = self;
+        let sorted = happened.split_off(from).into_iter().filter(|completion| {
+            if completion.tag() == SEND {
+                unsent.push(Unsent {
+                    key: completion.key(),
+                    result: completion.result(),
+                });
+                return false;
+            }
+            if completion.tag() == CANCEL {
+                return false;
+            }
+            if !completion.has_more() {
+                *in_flight -= 1;
+            }
+            match completion.result() {
+                Ok(accepted) if completion.tag() == ACCEPT => {
+                    // SAFETY: the kernel has just opened it for us, and tells so once.
+                    let accepted = unsafe { OwnedFd::from_raw_fd(accepted as i32) };
+                    arrivals.push_back(accepted);
+                    !completion.has_more()
+                }
+                _ => true,
+            }
+        });
+        happened.extend(sorted);
+    }
 }
 
 impl Drop for Ring {
@@ -374,21 +423,6 @@ pub(super) fn setup(submissions: u32, completions: u32) -> io::Result<IoUring> {
         .setup_submit_all()
         .setup_cqsize(completions)
         .build(submissions)
-}
-
-#[inline]
-fn send(outgoing: &Outgoing, index: u32, parcel: &Parcel) -> squeue::Entry {
-    const FLAGS: SendFlags = SendFlags::DONTWAIT
-        .union(SendFlags::NOSIGNAL)
-        .union(WAITALL);
-    /// `MSG_WAITALL`, which rustix has for receiving only.
-    const WAITALL: SendFlags = SendFlags::from_bits_retain(rustix::net::RecvFlags::WAITALL.bits());
-    let bytes = outgoing.bytes(parcel);
-    opcode::Send::new(Fd(parcel.fd), bytes.as_ptr(), bytes.len() as u32)
-        .flags(FLAGS.bits() as i32)
-        .build()
-        .flags(squeue::Flags::SKIP_SUCCESS)
-        .user_data(data(SEND, index))
 }
 
 /// io_uring_enter(2), once.
