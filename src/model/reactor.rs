@@ -157,6 +157,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
     }
 
     /// Something other than a client is ready.
+    #[cold]
     fn serve_itself(&mut self, token: Token) -> io::Result<()> {
         match token {
             ENTRANCE => self.accept(),
@@ -256,13 +257,20 @@ impl<'a, P: Poller> Reactor<'a, P> {
         occupant.receive_flowing(&mut self.buffers, || phase.end_of_input());
         occupant.touch(self.woke);
         if !occupant.connection.is_flowing() {
-            // What the session said last must not be cut off by its own posts, or others', which wait for the end of the
-            // turn.
-            if occupant.connection.stage() != Stage::Talking {
-                occupant.flush();
-            }
-            self.settle(key);
+            self.stalled(key);
         }
+    }
+
+    /// A client has just said something that could not be answered, or that ends its conversation.
+    #[cold]
+    fn stalled(&mut self, key: usize) {
+        let occupant = &mut self.clients[key];
+        // What the session said last must not be cut off by its own posts, or others', which wait for the end of the
+        // turn.
+        if occupant.connection.stage() != Stage::Talking {
+            occupant.flush();
+        }
+        self.settle(key);
     }
 
     /// A client is ready who has not taken its answer, or who leaves.
@@ -281,6 +289,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
     }
 
     /// Sends what was posted since the last time, each client's in one call.
+    #[inline(never)]
     fn flush_rung(&mut self) {
         // Sessions that end here may post again. Those that then post still wait for the next turn, which
         // comes at once: whoever posts without end must not keep the reactor from its clients.
