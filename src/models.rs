@@ -1,6 +1,5 @@
 //! Models of the semaphore, the mailbox, the sleep of idle workers and the word of a guest, for checkers that try orders of
-//! steps. `tests/models/run.py` builds and
-//! runs them; no other build has this file.
+//! steps. `tests/models/run.py` builds and runs them; no other build has this file.
 //!
 //! loom tries *every* order (up to [`PREEMPTIONS`] switches at places where a thread could have gone on) and every
 //! value that a weakly ordered load may see, so its models are small. shuttle tries many orders at random, and its

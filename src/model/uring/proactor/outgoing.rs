@@ -200,7 +200,7 @@ mod tests {
     fn gather(outgoing: &mut Outgoing, mine: &mut Gathered, messages: &[&[u8]]) -> bool {
         let null = File::open("/dev/null").unwrap();
         let slices: Vec<IoSlice<'_>> = messages.iter().map(|m| IoSlice::new(m)).collect();
-        let all = messages.iter().map(|message| message.len()).sum();
+        let all: usize = messages.iter().map(|message| message.len()).sum();
         let gathered = outgoing.gather(mine, 7, null.as_fd(), &slices);
         assert!(gathered.is_none_or(|bytes| bytes == all));
         gathered.is_some()
