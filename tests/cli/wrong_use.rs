@@ -28,7 +28,11 @@ fn refused(args: &str, words: &[&str]) {
 fn options_of_a_pool_need_a_pool() {
     refused(
         "echo --workers 4",
-        &["--workers 4", "--model pool", "thread"],
+        &[
+            "--workers 4",
+            "--model prefork or pool or ",
+            "--model is thread",
+        ],
     );
     refused(
         "echo --model select --queue 3",
@@ -169,7 +173,8 @@ fn no_lock_needs_one_thread() {
     for word in [
         "pool x none",
         "--syncs none",
-        "--models iterative or select",
+        "--models iterative or ",
+        " or select or ",
     ] {
         assert!(ended.err.contains(word), "no {word:?} in {}", ended.err);
     }
@@ -211,7 +216,7 @@ fn more_clients_than_there_can_be_descriptors_are_refused() {
 fn unknown_names_are_refused_with_the_known_ones() {
     refused(
         "echo --model fork",
-        &["'fork'", "iterative, thread, pool, select"],
+        &["'fork'", "iterative, process, prefork, thread, pool, "],
     );
     refused(
         "echo --sync recursive",
