@@ -178,6 +178,7 @@ impl Stats {
     /// them all to sum up.
     pub(crate) fn count(&self, acceptor: usize, event: Event) {
         match event {
+            Event::WokenInVain { times } => add(&self.woken_in_vain, times),
             Event::Accepted => self.accepted(acceptor),
             Event::Aborted => self.aborted(),
             Event::Refused(kind) => self.refused_for(kind),
@@ -200,6 +201,7 @@ impl Stats {
     /// One of several who accept was woken by a client, and another had taken it.
     pub(crate) fn woken_in_vain(&self) {
         add(&self.woken_in_vain, 1);
+        self.tell(Event::WokenInVain { times: 1 });
     }
 
     /// A client was taken out of a queue, in which it was for so long.

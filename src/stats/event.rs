@@ -6,6 +6,7 @@ use std::fmt;
 /// One thing that happened at a server's door or at one of its tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
+    WokenInVain { times: u64 },
     Accepted,
     Aborted,
     Refused(RefusalKind),
@@ -18,6 +19,7 @@ pub(crate) enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::WokenInVain { times } => write!(f, "woken {times}"),
             Self::Accepted => f.write_str("accepted"),
             Self::Aborted => f.write_str("aborted"),
             Self::Refused(kind) => write!(f, "refused {kind:?}"),
@@ -34,6 +36,9 @@ impl Event {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let event = match words.next()? {
+            "woken" => Self::WokenInVain {
+                times: words.next()?.parse().ok()?,
+            },
             "accepted" => Self::Accepted,
             "aborted" => Self::Aborted,
             "refused" => Self::Refused(named(&RefusalKind::ALL, words.next()?)?),
@@ -69,6 +74,7 @@ mod tests {
     #[test]
     fn every_event_survives_its_text() {
         let mut all = vec![
+            Event::WokenInVain { times: 1 },
             Event::Accepted,
             Event::Aborted,
             Event::Opened,

@@ -10,7 +10,7 @@
 
 use super::line::{Heard, Line, garbled};
 use super::words::{Order, Task, TaskKind};
-use crate::model::acceptor::Newcomer;
+use crate::model::acceptor::{Door, Newcomer, Porter};
 use crate::model::blocking::{self, House};
 use crate::model::{Buffers, Context};
 use crate::net::Listener;
@@ -117,10 +117,14 @@ pub fn serve_as_child(service: &dyn Service) -> io::Result<()> {
         }
         TaskKind::Listener => {
             let listener = Listener::from(socket);
-            blocking::run(listener, context, |scope, house, acceptor| {
+            blocking::open(context, |scope, house| {
                 let listening = Listening::start(scope, context, &line, heard)?;
+                let mut porter = Porter::new(Door::new(context, 1), 0)?;
                 let mut buffers = Buffers::new();
-                acceptor.run(|newcomer| listening.let_in(newcomer, house, &mut buffers))
+                while let Some(newcomer) = porter.next([listener.as_fd()], |_| Ok(&listener))? {
+                    listening.let_in(newcomer, house, &mut buffers);
+                }
+                Ok(())
             })
         }
     }

@@ -268,7 +268,7 @@ impl<'a> Family<'a> {
                 child.said_forced = true;
                 self.forced += forced;
             }
-            Event::Accepted | Event::Aborted | Event::Refused(_) => {}
+            Event::WokenInVain { .. } | Event::Accepted | Event::Aborted | Event::Refused(_) => {}
         }
         self.context.stats.count(child.place, event);
     }

@@ -28,9 +28,9 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use std::collections::VecDeque;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -44,8 +44,22 @@ pub(super) const LONGEST: usize = 256;
 pub(super) struct Line {
     stream: UnixStream,
     /// What was told and can wait for what is told next.
-    held: Mutex<String>,
+    held: Mutex<Held>,
     left: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    text: String,
+    /// In vain, so many times.
+    woken: u64,
+}
+
+impl Held {
+    fn say(&mut self, what: impl fmt::Display) {
+        // Writing to a string does not fail.
+        let _ = writeln!(self.text, "{what}");
+    }
 }
 
 impl Line {
@@ -108,28 +122,35 @@ impl Line {
         let _ = self.send(&format!("{order}\n"), Wait::Never);
     }
 
-    /// Tells the parent. That one is accepted is told with what comes of it.
+    /// Tells the parent. That one is accepted is told with what comes of it, and that this process was woken in vain with
+    /// whatever comes next: the parent is not to be woken for it as well.
     pub(super) fn tell(&self, event: Event) {
         let mut held = self.held.lock();
-        // Writing to a string does not fail.
-        let _ = writeln!(held, "{event}");
-        if event != Event::Accepted {
-            self.flush(&mut held);
+        match event {
+            Event::WokenInVain { times } => held.woken += times,
+            Event::Accepted => held.say(event),
+            _ => {
+                held.say(event);
+                self.flush(&mut held);
+            }
         }
     }
 
     /// Asks the parent whether the client that was just accepted may come in.
     pub(super) fn ask(&self) {
         let mut held = self.held.lock();
-        held.push_str(ASK);
-        held.push('\n');
+        held.say(ASK);
         self.flush(&mut held);
     }
 
     /// A parent that is gone is noticed by who listens.
-    fn flush(&self, held: &mut String) {
-        let _ = self.send(held, Wait::Block);
-        held.clear();
+    fn flush(&self, held: &mut Held) {
+        let times = mem::take(&mut held.woken);
+        if times > 0 {
+            held.say(Event::WokenInVain { times });
+        }
+        let _ = self.send(&held.text, Wait::Block);
+        held.text.clear();
     }
 
     fn send(&self, text: &str, wait: Wait) -> io::Result<()> {
@@ -240,6 +261,8 @@ mod tests {
         let (parent, child) = Line::pair().unwrap();
         let child = Line::over(child.into());
         let mut heard = Heard::nothing();
+        child.tell(Event::WokenInVain { times: 1 });
+        child.tell(Event::WokenInVain { times: 1 });
         child.tell(Event::Accepted);
         let early = parent.hear(&mut heard, Wait::Never).unwrap_err();
         assert_eq!(early.kind(), io::ErrorKind::WouldBlock);
@@ -250,7 +273,11 @@ mod tests {
             .collect();
         assert_eq!(
             reports,
-            [Some(Report::Event(Event::Accepted)), Some(Report::Ask)]
+            [
+                Some(Report::Event(Event::Accepted)),
+                Some(Report::Ask),
+                Some(Report::Event(Event::WokenInVain { times: 2 }))
+            ]
         );
     }
 
