@@ -487,21 +487,6 @@ fn each_process_counts_as_an_acceptor() {
 }
 
 #[test]
-fn processes_that_are_woken_in_vain_are_counted() {
-    let program = model::Program::new(GUARDHOUSE).args(["serve", "echo", "-q", "--as-child"]);
-    let server = Server::new(Echo)
-        .model(Prefork::new(THREE).program(program))
-        .start()
-        .unwrap();
-    // Each client wakes who is idle, and one of them is first; that another comes as far as accept is luck.
-    wait_until("somebody was woken in vain, and has told so", || {
-        Peer::greeted(server.local_addr(), "hello").leave();
-        server.stats().woken_in_vain > 0
-    });
-    server.shutdown().unwrap();
-}
-
-#[test]
 fn a_child_that_nobody_started_says_so() {
     let ended = Program::start(guardhouse(&["serve", "echo", "--as-child"])).ended();
     assert_eq!((ended.code, &*ended.out), (Some(1), ""));

@@ -69,6 +69,7 @@ fn named<T: Copy + fmt::Debug>(all: &[T], name: &str) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Refusal, Stats};
     use super::*;
 
     #[test]
@@ -105,5 +106,28 @@ mod tests {
         ] {
             assert_eq!(Event::parse(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_one_process_is_told_it_counts_as_the_other_did() {
+        let (sender, told) = std::sync::mpsc::channel();
+        let child = Stats::telling(move |event| sender.send(event.to_string()).unwrap());
+        child.acceptors(1);
+        child.woken_in_vain();
+        child.accepted(0);
+        child.aborted();
+        child.refused(&Refusal::QueueFull { limit: 1 });
+        child.opened();
+        child.closed(Closed::TooSlow, 3);
+        let counted = child.snapshot();
+        drop(child);
+
+        let parent = Stats::default();
+        parent.acceptors(1);
+        for text in told {
+            parent.count(0, Event::parse(&text).unwrap());
+        }
+        assert_eq!(parent.snapshot(), counted);
+        assert_eq!((counted.woken_in_vain, counted.too_slow), (1, 1));
     }
 }
