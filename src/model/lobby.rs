@@ -20,7 +20,7 @@
 //!   an error or urgent data makes a [singular](crate::poller::Signal::singular) edge: then only a read that takes
 //!   nothing shows it. A guest that is not read from for a while is watched for something else meanwhile, and the
 //!   change back looks anew.
-//! * **Posters send by themselves**; see the outlet in `guest.rs`. Who leaves is not closed while they do.
+//! * **Posters send by themselves**: see the outlet in `guest.rs`. Who leaves is not closed while they do.
 //! * **A turn costs the same however many are parked.** Only a drain and the end walk through all of them.
 //!
 //! Lock order: desk, then a guest's place, then the book. The registry and the mailboxes come after the place, too, and
@@ -235,16 +235,16 @@ impl<'a> Lobby<'a> {
     fn see_off(&self, guest: &Guest, place: &mut Place, why: Closed) -> Outcome {
         match place.vacate() {
             Place::Arriving(newcomer) => {
+                self.context.stats.closed(why, 0);
                 self.forget(&newcomer.stream);
                 tracing::info!(client = %newcomer.id, addr = %newcomer.addr, %why, "closed");
-                self.context.stats.closed(why, 0);
             }
             Place::Inside(occupant) => {
-                self.forget(&occupant.stream);
                 let client = occupant.connection.client();
                 let lost = occupant.lost + client.mailbox().close();
-                tracing::info!(client = %client.id(), addr = %client.addr(), %why, lost, "closed");
                 self.context.stats.closed(why, lost);
+                self.forget(&occupant.stream);
+                tracing::info!(client = %client.id(), addr = %client.addr(), %why, lost, "closed");
                 if let Err(stream) = Arc::try_unwrap(occupant.into_stream()) {
                     // A poster holds it for a moment longer.
                     socket::hang_up(&stream);

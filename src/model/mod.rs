@@ -7,7 +7,9 @@
 //! | [`Prefork`] | 2 | 1, and N processes | processes in accept or `recv`, clients beyond N in the kernel's backlog |
 //! | [`Thread`] | 6 | 1 per client | each thread in its own `recv` |
 //! | [`Pool`] | 8 | N workers | workers in `recv`, clients beyond N in the queue |
+//! | [`LeaderFollowers`] | - | N | one in epoll(7) for all clients, the others for its place; idle clients hold nobody |
 //! | [`Select`] | - | 1 | the one thread, in select(2) |
+//! | [`Hybrid`] | - | 1 + N workers | the reactor in epoll(7) for all clients, workers for ready ones; idle clients hold nobody |
 //!
 //! UNP is the numbering of Stevens, *UNIX Network Programming*, chapter 30. The blocking models have one
 //! helper thread more (`gh-warden`), which acts only when a client stops reading and at shutdown. So has each process, and

@@ -5,9 +5,9 @@ use loom as checker;
 #[cfg(model_check = "shuttle")]
 use shuttle as checker;
 
-pub(crate) use checker::sync::atomic::{
-    AtomicBool, AtomicIsize, AtomicU8, AtomicU32, Ordering, fence,
-};
+#[cfg(target_os = "linux")]
+pub(crate) use checker::sync::atomic::AtomicU32;
+pub(crate) use checker::sync::atomic::{AtomicBool, AtomicIsize, AtomicU8, Ordering, fence};
 pub(crate) use checker::thread::{Thread, current};
 
 use std::ops::{Deref, DerefMut};

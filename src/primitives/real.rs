@@ -2,7 +2,9 @@
 
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::hint::spin_loop;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU8, AtomicU32, Ordering, fence};
+#[cfg(target_os = "linux")]
+pub(crate) use std::sync::atomic::AtomicU32;
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU8, Ordering, fence};
 pub(crate) use std::thread::{Thread, current, yield_now};
 
 use std::thread::{park, park_timeout};

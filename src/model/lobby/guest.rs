@@ -15,8 +15,7 @@ use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
 
-/// A client that any thread may come to serve. The thread that owns it, as [`Calls`] says, is the only one to lock its
-/// [`Place`], but for a drain that takes ownership first.
+/// A client that any thread may come to serve. Only the thread that owns it, as [`Calls`] says, locks its [`Place`].
 pub(in crate::model) struct Guest {
     pub(super) id: ClientId,
     /// Its place in the book.

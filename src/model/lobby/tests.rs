@@ -141,7 +141,7 @@ fn who_has_more_to_say_than_a_few_turns_take_makes_room_for_others_and_comes_aga
     let (mut client, guest) = come(&lobby, &mut desk, addr);
     lobby.serve(guest, &mut buffers);
 
-    client.write_all(&[b'x'; SAID]).unwrap();
+    client.write_all(&vec![b'x'; SAID]).unwrap();
     let guest = desk.next(&lobby).unwrap().expect("it has spoken");
     let deadline = Instant::now() + PATIENCE;
     while unread(&guest) < SAID as u64 {
