@@ -66,8 +66,9 @@ pub(super) fn run<P: Poller>(entrance: Entrance<'_>, context: Context<'_>) -> io
     outcome
 }
 
+/// How far the end of a loop has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Serving,
     Draining { until: Instant },
     Forced,
@@ -75,7 +76,7 @@ enum Phase {
 
 impl Phase {
     /// What it means that a client's input is over.
-    fn end_of_input(self) -> Closed {
+    pub(super) fn end_of_input(self) -> Closed {
         match self {
             Self::Serving => Closed::Finished,
             Self::Draining { .. } => Closed::Drained,

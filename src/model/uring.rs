@@ -24,7 +24,7 @@ mod proactor;
 #[path = "uring/elsewhere.rs"]
 mod proactor;
 
-use super::{Context, Deal, Model, Unsupported};
+use super::{Context, Deal, Model, Unsupported, loops};
 use crate::net::Listener;
 use std::io;
 use std::num::NonZeroUsize;
@@ -83,6 +83,8 @@ impl Model for Uring {
     }
 
     fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
-        proactor::run(super::only(listeners), context)
+        loops::run(self.loops, self.deal, listeners, context, |entrance| {
+            proactor::run(entrance, context)
+        })
     }
 }

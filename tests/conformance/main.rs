@@ -138,7 +138,12 @@ suite! {
     kqueue: Kqueue {} none,
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     kqueue_loops: Kqueue { loops: crate::house::LOOPS, },
+    #[cfg(target_os = "linux")]
     uring: Uring {} none,
+    #[cfg(target_os = "linux")]
+    uring_loops: Uring { loops: crate::house::LOOPS, },
+    #[cfg(target_os = "linux")]
+    uring_loops_reuseport: Uring { loops: crate::house::LOOPS, deal: Deal::ReusePort, },
 }
 
 /// What the processes of `process` and `prefork` run: an echo, for the server that started them. Where no server did, it

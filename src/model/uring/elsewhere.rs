@@ -1,7 +1,7 @@
 //! What stands in for the proactor where there is no io_uring(7).
 
+use crate::model::loops::Entrance;
 use crate::model::{Context, Unsupported};
-use crate::net::Listener;
 use std::env::consts::{ARCH, OS};
 use std::io;
 
@@ -11,6 +11,6 @@ pub(super) fn check() -> Result<(), Unsupported> {
     )))
 }
 
-pub(super) fn run(_: Listener, _: Context<'_>) -> io::Result<()> {
+pub(super) fn run(_: Entrance<'_>, _: Context<'_>) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

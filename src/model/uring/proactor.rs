@@ -15,6 +15,8 @@
 //!                                 \___________ the kernel has nothing of it ________________/
 //! ```
 
+mod door;
+mod drain;
 mod guest;
 mod inputs;
 mod needs;
@@ -30,12 +32,13 @@ use self::ring::{Completion, Op, Ring, Until};
 use crate::client::Client;
 use crate::connection::Stage;
 use crate::mailbox::Mailbox;
-use crate::model::acceptor::{Accepted, Acceptor, Newcomer};
+use crate::model::acceptor::Newcomer;
+use crate::model::loops::Entrance;
+use crate::model::reactor::Phase;
 use crate::model::reactor::occupant::Occupant;
 use crate::model::reactor::rings::Rings;
 use crate::model::reactor::timers::Timers;
 use crate::model::{Buffers, Context};
-use crate::net::Listener;
 use crate::poller::Token;
 use crate::stats::Closed;
 use rustix::io::Errno;
@@ -49,10 +52,7 @@ use std::time::{Duration, Instant};
 const WAKER: u32 = 0;
 const DRAIN: u32 = 1;
 const FORCE: u32 = 2;
-const LISTENER: u32 = 3;
-
-/// Newcomers of one turn: a crowd at the door must not starve those inside.
-const TURN: usize = 64;
+const ENTRANCE: u32 = 3;
 
 /// Completions of one turn. As long as more have come than the kernel told, they are taken before anybody's mailbox
 /// is flushed, up to so many.
@@ -69,9 +69,9 @@ enum Place {
     },
 }
 
-/// Serves until shutdown.
-pub(super) fn run(listener: Listener, context: Context<'_>) -> io::Result<()> {
-    let mut proactor = Proactor::new(Acceptor::alone(listener, context)?, context)?;
+/// Serves whoever comes in at `entrance`, until shutdown.
+pub(super) fn run(entrance: Entrance<'_>, context: Context<'_>) -> io::Result<()> {
+    let mut proactor = Proactor::new(entrance, context)?;
     let outcome = proactor.turn_until_empty();
     if outcome.is_err() {
         proactor.force();
@@ -84,11 +84,11 @@ struct Proactor<'a> {
     ring: Ring,
     outgoing: Outgoing,
     context: Context<'a>,
-    /// `None` once draining has begun.
-    acceptor: Option<Acceptor<'a>>,
-    /// What the kernel does at the listener.
+    /// `None` once a drain has begun and nobody comes in any more.
+    entrance: Option<Entrance<'a>>,
+    /// What the kernel does at the entrance.
     door: Option<Op>,
-    /// When to accept again.
+    /// When to have it done again.
     paused_until: Option<Instant>,
     places: Slab<Place>,
     rings: Arc<Rings>,
@@ -96,12 +96,13 @@ struct Proactor<'a> {
     buffers: Buffers,
     /// The shutdown switch has moved on, which is looked at at the end of the turn.
     switched: bool,
-    drain_deadline: Option<Instant>,
-    forced: bool,
+    phase: Phase,
+    /// When the last wait ended, if somebody asks who is idle.
+    woke: Option<Instant>,
 }
 
 impl<'a> Proactor<'a> {
-    fn new(acceptor: Acceptor<'a>, context: Context<'a>) -> io::Result<Self> {
+    fn new(entrance: Entrance<'a>, context: Context<'a>) -> io::Result<Self> {
         let mut ring = Ring::new()?;
         let rings = Arc::new(Rings::new()?);
         ring.watch_readable(WAKER, rings.as_fd());
@@ -110,7 +111,7 @@ impl<'a> Proactor<'a> {
             ring,
             outgoing: Outgoing::new(),
             context,
-            acceptor: Some(acceptor),
+            entrance: Some(entrance),
             door: None,
             paused_until: None,
             places: Slab::new(),
@@ -118,10 +119,10 @@ impl<'a> Proactor<'a> {
             timers: Timers::default(),
             buffers: Buffers::new(),
             switched: false,
-            drain_deadline: None,
-            forced: false,
+            phase: Phase::Serving,
+            woke: None,
         };
-        proactor.accept()?;
+        proactor.open_door()?;
         Ok(proactor)
     }
 
@@ -136,6 +137,7 @@ impl<'a> Proactor<'a> {
             let entered = self.enter(until);
             self.rings.wake_up();
             entered?;
+            self.woke = self.context.limits.idle_timeout.map(|_| Instant::now());
             let mut served = self.serve_all()?;
             while served < CROWD && self.ring.has_more() {
                 self.enter(Until::Polled)?;
@@ -147,7 +149,8 @@ impl<'a> Proactor<'a> {
             if self.switched {
                 self.shut_down()?;
             }
-            if self.acceptor.is_none() && self.door.is_none() && self.places.is_empty() {
+            self.close_entrance();
+            if self.entrance.is_none() && self.places.is_empty() {
                 return Ok(());
             }
         }
@@ -155,7 +158,11 @@ impl<'a> Proactor<'a> {
 
     /// How long nothing needs to be done unless something happens.
     fn timeout(&self) -> Option<Duration> {
-        let next = [self.timers.next(), self.paused_until, self.drain_deadline]
+        let forced_at = match self.phase {
+            Phase::Draining { until } => Some(until),
+            Phase::Serving | Phase::Forced => None,
+        };
+        let next = [self.timers.next(), self.paused_until, forced_at]
             .into_iter()
             .flatten()
             .min()?;
@@ -199,9 +206,7 @@ impl<'a> Proactor<'a> {
                         self.rings.clear();
                         self.ring.watch_readable(WAKER, self.rings.as_fd());
                     }
-                    Op::Readable(LISTENER) | Op::Accept => {
-                        self.accept_by_hand(completion.result())?;
-                    }
+                    Op::Readable(ENTRANCE) | Op::Accept => self.knocked(completion.result())?,
                     Op::Readable(_) => self.switched = true,
                 }
                 // What one turn reads may be more than a mailbox holds.
@@ -213,17 +218,6 @@ impl<'a> Proactor<'a> {
             self.ring.recycle(completions);
         }
         Ok(served)
-    }
-
-    /// What the end of input means at present.
-    fn ended(&self) -> Closed {
-        if self.forced {
-            Closed::Forced
-        } else if self.drain_deadline.is_some() {
-            Closed::Drained
-        } else {
-            Closed::Finished
-        }
     }
 
     /// Something came from a client, or an end.
@@ -244,9 +238,7 @@ impl<'a> Proactor<'a> {
             &mut self.outgoing,
         );
         self.ring.give_back(input);
-        if self.context.limits.idle_timeout.is_some() {
-            guest.occupant.touch(Some(Instant::now()));
-        }
+        guest.occupant.touch(self.woke);
         if !guest.occupant.connection.is_flowing() {
             guest.flush(&mut self.outgoing);
             self.settle(key);
@@ -256,7 +248,7 @@ impl<'a> Proactor<'a> {
     /// [`received`](Self::received), while the client is beginning, blocked, leaving, or not to be received from.
     #[cold]
     fn received_in_between(&mut self, key: usize, completion: Completion) {
-        let ended = self.ended();
+        let ended = self.phase.end_of_input();
         let Some(Place::Guest(guest)) = self.places.get_mut(key) else {
             return;
         };
@@ -275,8 +267,7 @@ impl<'a> Proactor<'a> {
         if let Some(received) = received {
             let reply = &mut self.buffers.reply;
             guest.received(received, reply, ended, &mut self.outgoing);
-            let timed = self.context.limits.idle_timeout;
-            guest.occupant.touch(timed.map(|_| Instant::now()));
+            guest.occupant.touch(self.woke);
         }
         if let Some(input) = input {
             self.ring.give_back(input);
@@ -300,8 +291,7 @@ impl<'a> Proactor<'a> {
             Some(Place::Guest(guest)) => {
                 guest.watched = false;
                 guest.flush(&mut self.outgoing);
-                let timed = self.context.limits.idle_timeout;
-                guest.occupant.touch(timed.map(|_| Instant::now()));
+                guest.occupant.touch(self.woke);
                 self.settle(key);
             }
             Some(Place::Leaving { .. }) => self.landed(key),
@@ -317,55 +307,6 @@ impl<'a> Proactor<'a> {
                 self.places.remove(key);
             }
         }
-    }
-
-    /// Has the kernel accept. When descriptors are short, it would fail even if nobody waits: it only watches then.
-    fn accept(&mut self) -> io::Result<()> {
-        let Some(acceptor) = &self.acceptor else {
-            return Ok(());
-        };
-        if acceptor.is_short() {
-            self.ring.watch_readable(LISTENER, acceptor.as_fd());
-            self.door = Some(Op::Readable(LISTENER));
-        } else {
-            acceptor.leave_it_to_the_kernel()?;
-            self.ring.accept(acceptor.as_fd());
-            self.door = Some(Op::Accept);
-        }
-        Ok(())
-    }
-
-    /// Lets in whom the kernel accepted.
-    fn admit_arrivals(&mut self) -> io::Result<()> {
-        for _ in 0..TURN {
-            let Some(stream) = self.ring.next_arrival() else {
-                break;
-            };
-            // Whom the kernel accepted after the drain began is hung up on, as who still waited in its queue.
-            if let Some(mut acceptor) = self.acceptor.take() {
-                acceptor.take_in(stream.into(), |newcomer| self.admit(newcomer));
-                self.acceptor = Some(acceptor);
-            }
-            self.make_room()?;
-        }
-        Ok(())
-    }
-
-    /// The kernel has stopped accepting, or somebody waits whom it cannot accept: the acceptor goes on by itself.
-    fn accept_by_hand(&mut self, result: Result<u32, Errno>) -> io::Result<()> {
-        self.door = None;
-        let Some(mut acceptor) = self.acceptor.take() else {
-            return Ok(());
-        };
-        let accepted = acceptor.go_on(result.err().map(io::Error::from), |newcomer| {
-            self.admit(newcomer);
-        });
-        self.acceptor = Some(acceptor);
-        match accepted? {
-            Accepted::Turn => self.accept()?,
-            Accepted::Pause(pause) => self.paused_until = Some(Instant::now() + pause),
-        }
-        Ok(())
     }
 
     fn admit(&mut self, newcomer: Newcomer) {
@@ -388,6 +329,11 @@ impl<'a> Proactor<'a> {
             self.timers.set(Instant::now() + patience, key, id);
         }
         self.settle(key);
+        match self.phase {
+            Phase::Serving => {}
+            Phase::Draining { .. } => self.drain(vec![key]),
+            Phase::Forced => self.cut_off(vec![key]),
+        }
     }
 
     /// Sends what was posted since the last time, each client's at once.
@@ -413,7 +359,7 @@ impl<'a> Proactor<'a> {
     /// Draws the consequences of a client's new state: what the kernel is to do, or that it is gone.
     #[inline]
     fn settle(&mut self, key: usize) {
-        let ended = self.ended();
+        let ended = self.phase.end_of_input();
         let Some(Place::Guest(guest)) = self.places.get_mut(key) else {
             return;
         };
@@ -481,106 +427,6 @@ impl<'a> Proactor<'a> {
             places.len(),
             |key, id| matches!(places.get(key), Some(Place::Guest(guest)) if guest.id() == id),
         );
-    }
-
-    /// Ends whoever has been silent for too long, lingered for too long, or outlived the drain.
-    fn expire(&mut self) -> io::Result<()> {
-        if self.timers.is_empty() && self.paused_until.is_none() && self.drain_deadline.is_none() {
-            return Ok(());
-        }
-        let now = Instant::now();
-        while let Some((key, id)) = self.timers.due(now) {
-            let Some(Place::Guest(guest)) = self.places.get_mut(key) else {
-                continue;
-            };
-            if guest.id() != id {
-                continue;
-            }
-            let idle_timeout = self.context.limits.idle_timeout;
-            match guest.look(now, idle_timeout, &mut self.buffers, &mut self.outgoing) {
-                Some(again) => self.timers.set(again, key, id),
-                None => self.settle(key),
-            }
-            self.make_room()?;
-        }
-        if self.paused_until.is_some_and(|until| until <= now) {
-            self.paused_until = None;
-            self.accept()?;
-        }
-        if self.drain_deadline.is_some_and(|deadline| deadline <= now) && !self.forced {
-            self.force();
-        }
-        Ok(())
-    }
-
-    /// The shutdown switch has moved on.
-    fn shut_down(&mut self) -> io::Result<()> {
-        self.switched = false;
-        let shutdown = self.context.shutdown;
-        if self.drain_deadline.is_none() && !self.forced {
-            self.drain_deadline = Some(Instant::now() + self.context.limits.drain);
-            self.acceptor = None;
-            if let Some(op) = self.door {
-                self.ring.cancel(op);
-            }
-            self.paused_until = None;
-            self.ring.watch_readable(FORCE, shutdown.force_fd());
-            self.begin_drain()?;
-        }
-        if shutdown.is_forced() && !self.forced {
-            self.force();
-        }
-        Ok(())
-    }
-
-    /// Idle clients are closed here and now; the others' input ends after what has arrived.
-    fn begin_drain(&mut self) -> io::Result<()> {
-        // All are looked at before any is closed: the line that one leaves behind must not make others busy.
-        let (idle, busy): (Vec<usize>, Vec<usize>) = self.keys().into_iter().partition(
-            |&key| matches!(&self.places[key], Place::Guest(guest) if guest.is_idle(&self.outgoing)),
-        );
-        let Context { stats, limits, .. } = self.context;
-        stats.drain_began(idle.len() as u64, busy.len() as u64, limits.drain);
-        let now = Instant::now();
-        for key in busy {
-            if let Place::Guest(guest) = &mut self.places[key] {
-                let at = guest.occupant.call_last(now);
-                self.timers.set(at, key, guest.id());
-            }
-        }
-        for key in idle {
-            if let Place::Guest(guest) = &mut self.places[key] {
-                guest.occupant.was_idle = true;
-                let reply = &mut self.buffers.reply;
-                guest.end(reply, Closed::Drained, &mut self.outgoing);
-                self.settle(key);
-                self.make_room()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn force(&mut self) {
-        self.forced = true;
-        self.drain_deadline = None;
-        let mut cut_off = 0;
-        for key in self.keys() {
-            if let Some(Place::Guest(guest)) = self.places.get_mut(key) {
-                cut_off += u64::from(!guest.occupant.was_idle);
-                guest.occupant.connection.abandon(Closed::Forced);
-                self.settle(key);
-            }
-        }
-        self.context.stats.drain_forced(cut_off);
-    }
-
-    /// Where there is a client.
-    fn keys(&self) -> Vec<usize> {
-        self.places
-            .iter()
-            .filter(|(_, place)| matches!(place, Place::Guest(_)))
-            .map(|(key, _)| key)
-            .collect()
     }
 }
 
