@@ -1,5 +1,6 @@
 //! What comes right behind something else, where the kernel tells of it once: nothing is left lying until the client
 //! speaks up again.
+#![cfg(target_os = "linux")]
 
 mod common;
 

@@ -38,6 +38,7 @@ fn come_and_say_hello(server: &Handle) -> Vec<Peer> {
     (0..CLIENTS).map(come).collect()
 }
 
+#[cfg(target_os = "linux")]
 fn all_are_answered_while_all_stay(kind: ModelKind) {
     let server = server(kind);
     let mut peers = come_and_say_hello(&server);
@@ -55,11 +56,13 @@ fn all_are_answered_while_all_stay(kind: ModelKind) {
     assert_eq!(server.shutdown().unwrap().refused(), 0);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn hybrid_answers_all_of_them() {
     all_are_answered_while_all_stay(ModelKind::Hybrid);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn leader_followers_answers_all_of_them() {
     all_are_answered_while_all_stay(ModelKind::LeaderFollowers);

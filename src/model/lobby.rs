@@ -39,7 +39,7 @@ use self::calls::Call;
 use self::guest::Place;
 use super::acceptor::Newcomer;
 use super::reactor::occupant::Occupant;
-use super::{Buffers, CHUNK, Context};
+use super::{Buffers, Context};
 use crate::client::Client;
 use crate::connection::Stage;
 use crate::mailbox::Mailbox;
@@ -187,7 +187,7 @@ impl<'a> Lobby<'a> {
             };
             let received = occupant.receive(buffers, ended);
             occupant.touch(timed.then(Instant::now));
-            if received == CHUNK || (received > 0 && calls.any(Call::SINGULAR)) {
+            if received == buffers.input.len() || (received > 0 && calls.any(Call::SINGULAR)) {
                 // Nobody will tell us again.
                 let again = Call::READABLE | (calls & Call::SINGULAR);
                 let _ = guest.calls.call(again);

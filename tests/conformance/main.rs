@@ -124,8 +124,14 @@ suite! {
     pool_accept_reuseport: Pool { accept: Accept::ReusePort, },
     pool_stealing: Pool { executor: Executor::Stealing, },
     pool_rayon: Pool { executor: Executor::Rayon, },
+    #[cfg(target_os = "linux")]
     leader_followers: LeaderFollowers {},
+    #[cfg(target_os = "linux")]
     hybrid: Hybrid {},
+    #[cfg(target_os = "linux")]
+    hybrid_stealing: Hybrid { executor: Executor::Stealing, },
+    #[cfg(target_os = "linux")]
+    hybrid_rayon: Hybrid { executor: Executor::Rayon, },
     select: Select {} none,
     poll: Poll {} none,
     #[cfg(target_os = "linux")]

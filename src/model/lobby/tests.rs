@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::limits::Limits;
-use crate::model::{Hybrid, LeaderFollowers, Model};
+use crate::model::{CHUNK, Hybrid, LeaderFollowers, Model};
 use crate::net::Listener;
 use crate::service::Echo;
 use crate::shutdown::Shutdown;
