@@ -173,6 +173,12 @@ fn hybrid_tells_clients_that_it_is_out_of_descriptors() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn uring_tells_clients_that_it_is_out_of_descriptors() {
+    out_of_descriptors("echo --model uring");
+}
+
+#[test]
 fn iterative_needs_descriptors_for_one_client_only() {
     let server = Serving::of(limited("-n 40", &serve("echo --model iterative")));
     let mut queue: Vec<Peer> = (0..60).map(|_| Peer::connect(server.addr)).collect();
@@ -265,7 +271,7 @@ fn unlucky(inject: &str, args: &str) -> Option<Command> {
     Some(piped(command))
 }
 
-const MODELS: [&str; 11] = [
+const MODELS: [&str; 12] = [
     "iterative",
     "thread",
     "pool",
@@ -277,6 +283,7 @@ const MODELS: [&str; 11] = [
     "poll",
     "epoll",
     "hybrid",
+    "uring",
 ];
 
 /// Their children are under strace, too.
@@ -288,7 +295,8 @@ fn interrupted_system_calls_lose_nobody_and_nothing() {
     let echoes = MODELS_OF_PROCESSES.map(|model| ("echo", model));
     for (service, model) in chats.into_iter().chain(echoes) {
         let talking = "recvfrom,recvmsg,sendto,sendmsg,accept4";
-        let waiting = "poll,ppoll,select,pselect6,epoll_wait,epoll_pwait,epoll_pwait2";
+        let waiting =
+            "poll,ppoll,select,pselect6,epoll_wait,epoll_pwait,epoll_pwait2,io_uring_enter";
         let inject = format!("inject={talking},{waiting}:error=EINTR:when=2+3");
         let Some(command) = unlucky(&inject, &format!("{service} --model {model}")) else {
             return;
@@ -311,6 +319,10 @@ fn interrupted_system_calls_lose_nobody_and_nothing() {
 #[test]
 fn connections_that_break_before_they_are_accepted_cost_nobody_else_anything() {
     for model in MODELS.into_iter().chain(MODELS_OF_PROCESSES) {
+        if model == "uring" {
+            // Its kernel accepts without being called.
+            continue;
+        }
         let inject = "inject=accept4:error=ECONNABORTED:when=1+2";
         let Some(command) = unlucky(inject, &format!("echo --model {model}")) else {
             return;
@@ -326,6 +338,56 @@ fn connections_that_break_before_they_are_accepted_cost_nobody_else_anything() {
             ended.err
         );
         assert!(!ended.err.contains("aborted=0 "), "{model}: {}", ended.err);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_connection_that_is_broken_when_the_kernel_hands_it_over_costs_nobody_else_anything() {
+    let inject = "inject=getpeername:error=ENOTCONN:when=1+2";
+    let Some(command) = unlucky(inject, "echo --model uring") else {
+        return;
+    };
+    let server = Serving::of(command);
+    for _ in 0..3 {
+        assert_eq!(Peer::connect(server.addr).rest(), "");
+        Peer::greeted(server.addr, "hello").leave();
+    }
+    let ended = server.drained();
+    assert!(
+        ended.err.contains("accepted=3 refused=0 aborted=3 "),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_kernel_without_what_io_uring_takes_is_told_from_one_that_forbids_it() {
+    for (inject, says) in [
+        ("io_uring_setup:error=ENOSYS", "CONFIG_IO_URING"),
+        ("io_uring_setup:error=EINVAL", "Linux 6.1"),
+        (
+            "io_uring_setup:error=EPERM",
+            "io_uring_setup(2) is forbidden",
+        ),
+        ("io_uring_setup:error=EMFILE", "ulimit -n"),
+        ("io_uring_register:error=EINVAL", "Linux 5.19"),
+        (
+            "io_uring_enter:error=EPERM",
+            "io_uring_enter(2) is forbidden",
+        ),
+    ] {
+        let Some(mut command) = unlucky(&format!("inject={inject}"), "echo --model uring") else {
+            return;
+        };
+        let refused = command.output().unwrap();
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{inject}: {told}");
+        assert!(
+            told.contains("--model uring cannot run here: ") && told.contains(says),
+            "{inject}: {told}"
+        );
     }
 }
 

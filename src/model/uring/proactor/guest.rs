@@ -58,21 +58,8 @@ struct Way<'a> {
     cut_short: &'a mut Option<usize>,
 }
 
-impl<'a> Way<'a> {
+impl Way<'_> {
     #[cold]
-    fn at_once(
-        outgoing: &'a mut Outgoing,
-        gathered: &'a mut Gathered,
-        cut_short: &'a mut Option<usize>,
-    ) -> Self {
-        Self {
-            outgoing,
-            gathered,
-            key: None,
-            cut_short,
-        }
-    }
-
     fn send(&mut self, stream: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         if let Some(key) = self.key
             && let Some(all) = self.outgoing.gather(self.gathered, key, stream, slices)
@@ -150,13 +137,19 @@ impl Guest {
     /// [flushed](Self::flush).
     #[inline]
     pub(super) fn converse(&mut self, bytes: &[u8], reply: &mut Vec<u8>, outgoing: &mut Outgoing) {
-        let (gathered, key, mut cut_short) = (&mut self.gathered, self.key, None);
-        let stream = self.occupant.stream.as_fd();
+        let mut cut_short = None;
+        let (key, stream) = (self.key, self.occupant.stream.as_fd());
+        let mut way = Way {
+            outgoing: &mut *outgoing,
+            gathered: &mut self.gathered,
+            key: None,
+            cut_short: &mut cut_short,
+        };
         let connection = &mut self.occupant.connection;
-        connection.receive(bytes, reply, |slices| {
-            match outgoing.gather(gathered, key, stream, slices) {
+        connection.receive(bytes, reply, move |slices| {
+            match way.outgoing.gather(way.gathered, key, stream, slices) {
                 Some(all) => Ok(all),
-                None => Way::at_once(outgoing, gathered, &mut cut_short).send(stream, slices),
+                None => way.send(stream, slices),
             }
         });
         if let Some(sent) = cut_short {

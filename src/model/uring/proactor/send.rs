@@ -83,6 +83,7 @@ impl Send {
     /// Makes it do nothing.
     pub(super) fn withdraw(&mut self) {
         self.opcode = opcode::Nop::CODE;
+        self.fd = -1;
         self.message_flags = 0;
         self.len = 0;
     }
