@@ -1,4 +1,4 @@
-//! [`Uring`]: loops on io_uring(7).
+//! [`Uring`]: loops on `io_uring(7)`.
 
 #[cfg(all(
     target_os = "linux",
@@ -29,7 +29,7 @@ use crate::net::Listener;
 use std::io;
 use std::num::NonZeroUsize;
 
-/// Loops on io_uring(7).
+/// Loops on `io_uring(7)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Uring {
     loops: NonZeroUsize,

@@ -138,7 +138,7 @@ impl ModelKind {
         self.about().name
     }
 
-    /// Whether several threads run sessions at the same time. So can an epoll, kqueue or io_uring model of several
+    /// Whether several threads run sessions at the same time. So can an epoll, kqueue or uring model of several
     /// loops: see [`ModelOptions::has_many_threads`].
     pub const fn has_many_threads(self) -> bool {
         matches!(
@@ -210,7 +210,7 @@ pub struct ModelOptions {
     pub executor: Executor,
     /// Bytes of stack per client of a thread model; `None` is Rust's default.
     pub stack_size: Option<usize>,
-    /// Loops of an epoll, kqueue or io_uring model.
+    /// Loops of an epoll, kqueue or uring model.
     pub loops: NonZeroUsize,
     /// How clients get to several loops.
     pub deal: Deal,

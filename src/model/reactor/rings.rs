@@ -89,6 +89,12 @@ impl Rings {
         self.state.load(Ordering::Acquire) == URGENT
     }
 
+    /// Whether there is mail.
+    #[cfg(target_os = "linux")] // Asked by the completion loop only.
+    pub(in crate::model) fn is_rung(&self) -> bool {
+        self.state.load(Ordering::Acquire) >= RUNG
+    }
+
     /// Gives an emptied list back, so that the next need not grow from nothing.
     pub(in crate::model) fn recycle(&self, mut list: Vec<Token>) {
         list.clear();

@@ -39,7 +39,7 @@ impl Proactor<'_> {
     }
 
     /// The shutdown switch has moved on.
-    pub(super) fn shut_down(&mut self) -> io::Result<()> {
+    pub(super) fn shut_down(&mut self) {
         self.switched = false;
         let shutdown = self.context.shutdown;
         if self.phase == Phase::Serving {
@@ -52,7 +52,6 @@ impl Proactor<'_> {
         if shutdown.is_forced() && self.phase != Phase::Forced {
             self.force();
         }
-        Ok(())
     }
 
     fn everybody(&self) -> Vec<usize> {

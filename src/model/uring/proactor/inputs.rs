@@ -56,6 +56,7 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// A set that is the kernel's at once.
+    #[allow(clippy::cast_ptr_alignment)] // The layout has seen to it.
     pub(super) fn new() -> Self {
         let layout = Self::layout();
         // SAFETY: the layout is not of size 0.
@@ -63,7 +64,7 @@ impl Inputs {
         let Some(entries) = NonNull::new(entries.cast::<BufRingEntry>()) else {
             handle_alloc_error(layout);
         };
-        let memory = vec![0; usize::from(COUNT) * STRIDE].into_boxed_slice();
+        let memory: Box<[u8]> = vec![0; usize::from(COUNT) * STRIDE].into();
         let memory = Box::into_raw(memory) as *mut [UnsafeCell<u8>];
         let mut inputs = Self {
             // SAFETY: it was a box of as many bytes a line ago, and an `UnsafeCell<u8>` has the layout of a `u8`.

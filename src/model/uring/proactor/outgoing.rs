@@ -227,8 +227,8 @@ mod tests {
         assert!(gather(&mut outgoing, &mut bob, &[b"else"]));
         assert!(gather(&mut outgoing, &mut ann, &[b"two", b"three"]));
         let rest = |sent| -> Vec<String> {
-            let text = |piece: &Box<[u8]>| String::from_utf8(piece.to_vec()).unwrap();
-            outgoing.rest(ann, sent).iter().map(text).collect()
+            let text = |piece: Box<[u8]>| String::from_utf8(piece.into()).unwrap();
+            outgoing.rest(ann, sent).into_iter().map(text).collect()
         };
         assert_eq!(rest(0), ["one", "two", "three"]);
         assert_eq!(rest(1), ["ne", "two", "three"]);

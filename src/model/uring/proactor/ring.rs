@@ -1,4 +1,4 @@
-//! [`Ring`]: io_uring(7), as far as a server needs it. What is asked for is collected, and goes to the kernel with
+//! [`Ring`]: `io_uring(7)`, as far as a server needs it. What is asked for is collected, and goes to the kernel with
 //! everything that is to be sent in one system call, which also brings what has happened.
 //!
 //! | operation | asked for | completes |
@@ -148,7 +148,7 @@ pub(super) enum Until {
 }
 
 pub(super) struct Ring {
-    ring: ManuallyDrop<IoUring>,
+    queues: ManuallyDrop<IoUring>,
     inputs: ManuallyDrop<Inputs>,
     asked: Vec<squeue::Entry>,
     /// Operations that are to complete once more, at least.
@@ -172,7 +172,7 @@ impl Ring {
         // SAFETY: a `Ring` is dropped only after the last of its receives has completed, and its inputs after it.
         unsafe { inputs.register(&ring) }?;
         Ok(Self {
-            ring: ManuallyDrop::new(ring),
+            queues: ManuallyDrop::new(ring),
             inputs: ManuallyDrop::new(inputs),
             asked: Vec::new(),
             in_flight: 0,
@@ -285,7 +285,7 @@ impl Ring {
 
     /// Whether more has happened than what was told.
     pub(super) fn has_more(&mut self) -> bool {
-        self.ring.submission().taskrun()
+        self.queues.submission().taskrun()
     }
 
     /// Submits what was asked for and what is `outgoing`, and waits.
@@ -305,7 +305,7 @@ impl Ring {
         let asked = std::mem::take(&mut self.asked);
         let mut asked = asked.as_slice();
         loop {
-            let mut queue = self.ring.submission();
+            let mut queue = self.queues.submission();
             for entries in [&mut sends, &mut asked] {
                 let room = queue.capacity() - queue.len();
                 let (now, later) = entries.split_at(room.min(entries.len()));
@@ -318,11 +318,11 @@ impl Ring {
             drop(queue);
             let everything = sends.is_empty() && asked.is_empty();
             let until = if everything { until } else { Until::Submitted };
-            enter(&self.ring, until)?;
+            enter(&self.queues, until)?;
             // The kernel may have taken a part only, when it was short of memory or interrupted.
-            while !self.ring.submission().is_empty() {
+            while !self.queues.submission().is_empty() {
                 self.collect();
-                enter(&self.ring, Until::Polled)?;
+                enter(&self.queues, Until::Polled)?;
             }
             if everything {
                 return Ok(());
@@ -332,7 +332,7 @@ impl Ring {
 
     /// Takes what the kernel has put down.
     fn collect(&mut self) {
-        let mut queue = self.ring.completion();
+        let mut queue = self.queues.completion();
         let from = self.happened.len();
         self.happened.reserve(queue.len());
         let room = std::ptr::from_mut(self.happened.spare_capacity_mut());
@@ -389,17 +389,20 @@ impl Drop for Ring {
     fn drop(&mut self) {
         if self.in_flight > 0 && !self.broken {
             let everything = CancelBuilder::any();
-            let cancelled = self.ring.submitter().register_sync_cancel(None, everything);
+            let cancelled = self
+                .queues
+                .submitter()
+                .register_sync_cancel(None, everything);
             // What is not there any more has completed.
             self.broken =
                 cancelled.is_err_and(|error| Errno::from_io_error(&error) != Some(Errno::NOENT));
         }
         while self.in_flight > 0 && !self.broken {
-            self.broken = enter(&self.ring, Until::Happened(None)).is_err();
+            self.broken = enter(&self.queues, Until::Happened(None)).is_err();
             self.collect();
         }
         // SAFETY: it is not used again.
-        unsafe { ManuallyDrop::drop(&mut self.ring) };
+        unsafe { ManuallyDrop::drop(&mut self.queues) };
         if self.in_flight > 0 {
             tracing::error!("a ring could not be emptied; its buffers are never used again");
             return;
@@ -421,7 +424,7 @@ pub(super) fn setup(submissions: u32, completions: u32) -> io::Result<IoUring> {
         .build(submissions)
 }
 
-/// io_uring_enter(2), once.
+/// `io_uring_enter(2)`, once.
 fn enter(ring: &IoUring, until: Until) -> io::Result<()> {
     let submitter = ring.submitter();
     // SAFETY: nobody has the submission queue at the moment: whoever fills it drops it before.
