@@ -230,7 +230,7 @@ fn an_idle_client_that_is_answered_wrongly_or_closed_is_found_out() {
         "{error}"
     );
 
-    let mangling = spoiling(|bytes| bytes.to_ascii_uppercase());
+    let mangling = spoiling(<[u8]>::to_ascii_uppercase);
     let error = idle(mangling.local_addr(), Shape::new(2, Traffic::Echo)).unwrap_err();
     assert!(error.to_string().contains("something else back"), "{error}");
 }

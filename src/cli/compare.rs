@@ -153,9 +153,10 @@ fn announce(args: &Compare, plan: &Plan, left_out: &[String]) {
             0 => Duration::ZERO,
             idle => WARM_UP + idle as u32 * PER_IDLE_CLIENT,
         };
-        let processes = match cell.model.shares_memory() {
-            true => Duration::ZERO,
-            false => (args.clients.get() + cell.idle) as u32 * PER_PROCESS,
+        let processes = if cell.model.shares_memory() {
+            Duration::ZERO
+        } else {
+            (args.clients.get() + cell.idle) as u32 * PER_PROCESS
         };
         WARM_UP + args.duration + around + idle + processes
     });

@@ -401,7 +401,7 @@ mod tests {
                 Ok(())
             })
         }));
-        let thrown = left.err().expect("it goes on to whoever called");
+        let thrown = left.expect_err("it goes on to whoever called");
         assert_eq!(thrown.downcast_ref(), Some(&"the loop fell apart"));
         assert!(shutdown.is_draining());
     }

@@ -79,6 +79,9 @@ pub(in crate::cli) fn models_for(sync: LockKind) -> String {
         .join(" or ")
 }
 
+/// Whether a flag means something to a model.
+type GoesWith<'a> = &'a dyn Fn(ModelKind) -> bool;
+
 /// Refuses flags of other models.
 fn check_model_flags(args: &Serve) -> Result<(), WrongUse> {
     let model = args.model.0;
@@ -86,15 +89,15 @@ fn check_model_flags(args: &Serve) -> Result<(), WrongUse> {
     let accepts = |model: ModelKind| is_pool(model) || model.has_loops();
     let executes = |model| matches!(model, ModelKind::Pool | ModelKind::Hybrid);
     let is_thread = |model| model == ModelKind::Thread;
-    let given: [(Option<String>, &dyn Fn(ModelKind) -> bool); 7] = [
+    let given: [(Option<String>, GoesWith<'_>); 7] = [
         (
             args.workers.map(|n| format!("--workers {n}")),
             &ModelKind::has_workers,
         ),
         (args.queue.map(|n| format!("--queue {n}")), &is_pool),
-        (args.when_full.map(|v| said("--when-full", v)), &is_pool),
-        (args.accept.map(|v| said("--accept", v)), &accepts),
-        (args.executor.map(|v| said("--executor", v)), &executes),
+        (args.when_full.map(|v| said("--when-full", &v)), &is_pool),
+        (args.accept.map(|v| said("--accept", &v)), &accepts),
+        (args.executor.map(|v| said("--executor", &v)), &executes),
         (
             args.loops.map(|n| format!("--loops {n}")),
             &ModelKind::has_loops,
@@ -145,7 +148,7 @@ fn check_accept(args: &Serve) -> Result<(), WrongUse> {
     if model.has_loops() && matches!(accept, AcceptBy::Mutex | AcceptBy::Free) {
         return wrong(format!(
             "{} goes with --model pool only, and --model is {model}: its loops take acceptor or reuseport",
-            said("--accept", accept)
+            said("--accept", &accept)
         ));
     }
     if model != ModelKind::Pool || accept == AcceptBy::Acceptor {
@@ -153,20 +156,20 @@ fn check_accept(args: &Serve) -> Result<(), WrongUse> {
     }
     let of_the_queue = [
         args.queue.map(|n| format!("--queue {n}")),
-        args.when_full.map(|v| said("--when-full", v)),
-        args.executor.map(|v| said("--executor", v)),
+        args.when_full.map(|v| said("--when-full", &v)),
+        args.executor.map(|v| said("--executor", &v)),
     ];
     match of_the_queue.into_iter().flatten().next() {
         Some(flag) => wrong(format!(
             "{flag} does not go with {}: workers that accept by themselves have no queue in front of them",
-            said("--accept", accept)
+            said("--accept", &accept)
         )),
         None => Ok(()),
     }
 }
 
 /// A flag and its value, as they are typed.
-fn said(flag: &str, value: impl ValueEnum) -> String {
+fn said(flag: &str, value: &impl ValueEnum) -> String {
     match value.to_possible_value() {
         Some(value) => format!("{flag} {}", value.get_name()),
         None => flag.into(),
