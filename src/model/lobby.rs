@@ -38,7 +38,7 @@ use self::book::Book;
 use self::calls::Call;
 use self::guest::Place;
 use super::acceptor::Newcomer;
-use super::reactor::occupant::Occupant;
+use super::occupant::Occupant;
 use super::{Buffers, Context};
 use crate::client::Client;
 use crate::connection::Stage;

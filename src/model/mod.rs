@@ -26,13 +26,17 @@ mod leader_followers;
 #[cfg(target_os = "linux")]
 pub(crate) mod lobby;
 mod loops;
+mod occupant;
+mod phase;
 mod poll;
 mod pool;
 mod prefork;
 mod process;
 mod reactor;
+mod rings;
 mod select;
 mod thread;
+mod timers;
 mod uring;
 mod warden;
 

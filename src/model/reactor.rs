@@ -10,15 +10,12 @@
 //! Reading all ready talkers before anything is flushed lets a mailbox gather what several of them
 //! said, and go out in one call.
 
-pub(super) mod occupant;
-pub(super) mod rings;
-pub(super) mod timers;
-
-use self::occupant::Occupant;
-use self::rings::Rings;
-use self::timers::Timers;
 use super::acceptor::{self, Accepted, Newcomer};
 use super::loops::Entrance;
+use super::occupant::Occupant;
+use super::phase::Phase;
+use super::rings::Rings;
+use super::timers::Timers;
 use super::{Buffers, Context, Unsupported};
 use crate::client::Client;
 use crate::connection::Stage;
@@ -64,25 +61,6 @@ pub(super) fn run<P: Poller>(entrance: Entrance<'_>, context: Context<'_>) -> io
         reactor.force();
     }
     outcome
-}
-
-/// How far the end of a loop has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Serving,
-    Draining { until: Instant },
-    Forced,
-}
-
-impl Phase {
-    /// What it means that a client's input is over.
-    pub(super) fn end_of_input(self) -> Closed {
-        match self {
-            Self::Serving => Closed::Finished,
-            Self::Draining { .. } => Closed::Drained,
-            Self::Forced => Closed::Forced,
-        }
-    }
 }
 
 struct Reactor<'a, P> {

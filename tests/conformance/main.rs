@@ -100,15 +100,13 @@ macro_rules! suite {
 
         /// Each line of the suite, and whether it runs without a lock, too.
         fn lines() -> Vec<(house::Subject, bool)> {
-            let mut lines = Vec::new();
-            $(
+            Vec::from([$(
                 $(#[$here])*
-                lines.push((
+                (
                     $module::subject(LockKind::None),
                     false $(|| stringify!($none) == "none")?,
-                ));
-            )+
-            lines
+                ),
+            )+])
         }
     };
 }

@@ -3,7 +3,7 @@
 use super::calls::Call;
 use super::guest::Guest;
 use super::key;
-use crate::model::reactor::timers::Timers;
+use crate::model::timers::Timers;
 use crate::poller::{Signal, Waker};
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;

@@ -6,7 +6,7 @@ use super::calls::{Call, Calls};
 use crate::client::ClientId;
 use crate::mailbox::{Flushed, Mailbox, Outlet};
 use crate::model::acceptor::Newcomer;
-use crate::model::reactor::occupant::Occupant;
+use crate::model::occupant::Occupant;
 use crate::net::socket::{self, Wait};
 use crate::poller::{Interest, Token, Trigger};
 use parking_lot::Mutex;

@@ -5,7 +5,7 @@ use super::ring::Op;
 use super::{ENTRANCE, Proactor};
 use crate::model::acceptor::Accepted;
 use crate::model::loops::Entrance;
-use crate::model::reactor::Phase;
+use crate::model::phase::Phase;
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::AsFd;

@@ -2,7 +2,7 @@
 
 use super::{FORCE, Place, Proactor};
 use crate::model::Context;
-use crate::model::reactor::Phase;
+use crate::model::phase::Phase;
 use crate::stats::Closed;
 use std::io;
 use std::time::Instant;

@@ -18,7 +18,7 @@ use crate::client::ClientId;
 use crate::connection::Stage;
 use crate::mailbox::Flushed;
 use crate::model::Buffers;
-use crate::model::reactor::occupant::Occupant;
+use crate::model::occupant::Occupant;
 use crate::net::socket::{self, Wait};
 use crate::stats::Closed;
 use rustix::io::Errno;

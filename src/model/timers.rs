@@ -43,7 +43,7 @@ struct Wheel {
     slots: [usize; SLOTS],
 }
 
-pub(in crate::model) struct Timers {
+pub(super) struct Timers {
     /// Millisecond 0.
     origin: Instant,
     /// The present: no slot before it, nor of it, has entries.
@@ -73,7 +73,7 @@ impl Default for Timers {
 impl Timers {
     /// Brings `(key, id)` up at `at`, or up to a millisecond later. The id tells whether the key still means the same
     /// client.
-    pub(in crate::model) fn set(&mut self, at: Instant, key: usize, id: ClientId) {
+    pub(super) fn set(&mut self, at: Instant, key: usize, id: ClientId) {
         let since = at.saturating_duration_since(self.origin);
         let at = u64::try_from(since.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
         let next = NOBODY;
@@ -82,11 +82,7 @@ impl Timers {
     }
 
     /// Forgets entries of clients that are gone, once those are most of all: their deadlines may lie far ahead.
-    pub(in crate::model) fn prune(
-        &mut self,
-        clients: usize,
-        is_there: impl Fn(usize, ClientId) -> bool,
-    ) {
+    pub(super) fn prune(&mut self, clients: usize, is_there: impl Fn(usize, ClientId) -> bool) {
         if self.entries.len() <= 2 * clients + 64 {
             return;
         }
@@ -106,7 +102,7 @@ impl Timers {
 
     /// When to ask again for what is [due](Self::due): not later than the next entry comes up, though it may be
     /// that none does.
-    pub(in crate::model) fn next(&self) -> Option<Instant> {
+    pub(super) fn next(&self) -> Option<Instant> {
         let at = if self.due == NOBODY {
             self.next_slot()?.2
         } else {
@@ -116,7 +112,7 @@ impl Timers {
     }
 
     /// Takes out an entry that has come up.
-    pub(in crate::model) fn due(&mut self, now: Instant) -> Option<(usize, ClientId)> {
+    pub(super) fn due(&mut self, now: Instant) -> Option<(usize, ClientId)> {
         if self.due == NOBODY {
             self.turn(now.saturating_duration_since(self.origin).as_millis() as u64);
         }
@@ -125,7 +121,7 @@ impl Timers {
         Some((entry.key, entry.id))
     }
 
-    pub(in crate::model) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 

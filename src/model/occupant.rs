@@ -3,10 +3,10 @@
 //! A reactor of several threads shares the sockets of its clients with those who post to them: then `S` is an
 //! `Arc<TcpStream>`.
 
+use super::{Buffers, LAST_CALL};
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
 use crate::mailbox::Stay;
-use crate::model::{Buffers, LAST_CALL};
 use crate::net::socket::{self, ACKNOWLEDGED_YET, LINGER, Wait};
 use crate::poller::Interest;
 use crate::service::Service;
@@ -20,25 +20,25 @@ use std::time::{Duration, Instant};
 
 /// Between the last byte sent and the closing of the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::model) enum Parting {
+pub(super) enum Parting {
     /// The connection is read on until then, so that no RST overtakes the last words.
     Linger(Instant),
     /// To be looked at then: has everything reached the other side?
     Acknowledgement(Instant),
 }
 
-pub(in crate::model) struct Occupant<S = TcpStream> {
+pub(super) struct Occupant<S = TcpStream> {
     /// Declared first, dropped first: whoever sees this client's connection close may come in its stead. (One that
     /// is read on for its last words' sake keeps its place for that second.)
     _permit: Option<OwnedPermit>,
-    pub(in crate::model) connection: Connection,
-    pub(in crate::model) stream: S,
+    pub(super) connection: Connection,
+    pub(super) stream: S,
     /// What the poller was told last.
-    pub(in crate::model) watched: Interest,
+    pub(super) watched: Interest,
     /// Everything is sent, and what is still to be done before the socket may close.
-    pub(in crate::model) parting: Option<Parting>,
+    pub(super) parting: Option<Parting>,
     /// The drain found it idle and ended it.
-    pub(in crate::model) was_idle: bool,
+    pub(super) was_idle: bool,
     /// During a drain: how often it may still be found with nothing to say before its input is over.
     last_call: Option<u32>,
     /// When it last sent something or took something of an answer.
@@ -46,7 +46,7 @@ pub(in crate::model) struct Occupant<S = TcpStream> {
     /// What it had still to take of an answer when that was last looked at.
     untaken: Option<u64>,
     /// Messages that were lost before the end.
-    pub(in crate::model) lost: u64,
+    pub(super) lost: u64,
 }
 
 impl Parting {
@@ -58,7 +58,7 @@ impl Parting {
 }
 
 impl<S: Borrow<TcpStream>> Occupant<S> {
-    pub(in crate::model) fn new(
+    pub(super) fn new(
         service: &dyn Service,
         client: Client,
         stream: S,
@@ -80,7 +80,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
 
     /// Reads once, and answers. `ended` is what the end of input means at present. Says how many bytes came; after
     /// none, there are no more for now, or for ever.
-    pub(in crate::model) fn receive(&mut self, buffers: &mut Buffers, ended: Closed) -> usize {
+    pub(super) fn receive(&mut self, buffers: &mut Buffers, ended: Closed) -> usize {
         let Buffers { input, reply } = buffers;
         match socket::receive(self.fd(), input, Wait::Never) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
@@ -96,7 +96,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     /// [`receive`](Self::receive) of a client that is [flowing](Connection::is_flowing), as nearly all are nearly always.
     /// Whoever ceases to flow is still to be [flushed](Self::flush).
     #[inline]
-    pub(in crate::model) fn receive_flowing(
+    pub(super) fn receive_flowing(
         &mut self,
         buffers: &mut Buffers,
         ended: impl FnOnce() -> Closed,
@@ -113,7 +113,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     }
 
     /// Something was received, at the end of input nothing; answers it through `send`.
-    pub(in crate::model) fn received(
+    pub(super) fn received(
         &mut self,
         received: io::Result<&[u8]>,
         reply: &mut Vec<u8>,
@@ -146,12 +146,12 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     }
 
     /// Input is over.
-    pub(in crate::model) fn end(&mut self, buffers: &mut Buffers, why: Closed) {
+    pub(super) fn end(&mut self, buffers: &mut Buffers, why: Closed) {
         self.end_through(&mut buffers.reply, why, send_now);
     }
 
     /// Input is over; what there is to say to that goes through `send`.
-    pub(in crate::model) fn end_through(
+    pub(super) fn end_through(
         &mut self,
         reply: &mut Vec<u8>,
         why: Closed,
@@ -164,12 +164,12 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     }
 
     /// Sends what waits.
-    pub(in crate::model) fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         self.flush_through(send_now);
     }
 
     /// Sends what waits, through `send`.
-    pub(in crate::model) fn flush_through(
+    pub(super) fn flush_through(
         &mut self,
         mut send: impl FnMut(BorrowedFd<'_>, &[IoSlice<'_>]) -> io::Result<usize>,
     ) {
@@ -189,7 +189,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
 
     /// Everything is sent: does what `why` asks for before the socket is closed. `Some` is when to look at
     /// this client again; with `None`, it is done.
-    pub(in crate::model) fn part(&mut self, why: Closed) -> Option<Instant> {
+    pub(super) fn part(&mut self, why: Closed) -> Option<Instant> {
         let parting = if why.lingers() {
             // What comes now comes too late.
             self.lost += self.connection.client().mailbox().close();
@@ -206,7 +206,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     }
 
     /// Its time has come to be looked at: draws the consequences, and says when to look again, if ever.
-    pub(in crate::model) fn look(
+    pub(super) fn look(
         &mut self,
         now: Instant,
         idle_timeout: Option<Duration>,
@@ -216,7 +216,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     }
 
     /// [`look`](Self::look), where what is to be sent goes through `send`.
-    pub(in crate::model) fn look_through(
+    pub(super) fn look_through(
         &mut self,
         now: Instant,
         idle_timeout: Option<Duration>,
@@ -253,7 +253,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     }
 
     /// A drain has begun, and this client is busy: says when to look again whether it still is.
-    pub(in crate::model) fn call_last(&mut self, now: Instant) -> Instant {
+    pub(super) fn call_last(&mut self, now: Instant) -> Instant {
         self.last_call = Some((LAST_CALL.as_millis() / ACKNOWLEDGED_YET.as_millis()) as u32);
         now + ACKNOWLEDGED_YET
     }
@@ -301,7 +301,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
 
     /// The client has shown that it is there, at `now` if somebody will ask when.
     #[inline]
-    pub(in crate::model) fn touch(&mut self, now: Option<Instant>) {
+    pub(super) fn touch(&mut self, now: Option<Instant>) {
         if let Some(now) = now {
             self.active = now;
             self.untaken = None;
@@ -309,7 +309,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     }
 
     /// The socket, without the client: its place is free, and its session is gone.
-    pub(in crate::model) fn into_stream(self) -> S {
+    pub(super) fn into_stream(self) -> S {
         self.stream
     }
 
@@ -318,7 +318,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     }
 
     /// A client that does not read is not read from.
-    pub(in crate::model) fn wants_read(&self) -> bool {
+    pub(super) fn wants_read(&self) -> bool {
         match self.parting {
             Some(Parting::Linger(_)) => true,
             Some(Parting::Acknowledgement(_)) => false,
@@ -326,7 +326,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
         }
     }
 
-    pub(in crate::model) fn interest(&self) -> Interest {
+    pub(super) fn interest(&self) -> Interest {
         Interest {
             read: self.wants_read(),
             write: self.connection.is_blocked(),
@@ -334,7 +334,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     }
 
     /// Nothing unanswered, nothing unsent.
-    pub(in crate::model) fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.connection.stage() == Stage::Talking
             && socket::is_quiet(self.stream.borrow())
             && self.connection.client().mailbox().is_idle()

@@ -32,14 +32,14 @@ const URGENT: u8 = 3;
 
 /// Clients with new mail. Posts of the reactor's own thread cost a push; only a post from another thread to
 /// a sleeping reactor costs a system call, once per turn.
-pub(in crate::model) struct Rings {
+pub(super) struct Rings {
     state: AtomicU8,
     rung: Mutex<Vec<Token>>,
     waker: Waker,
 }
 
 impl Rings {
-    pub(in crate::model) fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             state: AtomicU8::new(QUIET),
             rung: Mutex::default(),
@@ -48,7 +48,7 @@ impl Rings {
     }
 
     /// The outlet of the client that is called `token`.
-    pub(in crate::model) fn outlet(self: &Arc<Self>, token: Token) -> impl Outlet + use<> {
+    pub(super) fn outlet(self: &Arc<Self>, token: Token) -> impl Outlet + use<> {
         Bell {
             rings: Arc::clone(self),
             token,
@@ -62,21 +62,21 @@ impl Rings {
     }
 
     /// The reactor is about to wait; `false` when it must not, because there is mail.
-    pub(in crate::model) fn fall_asleep(&self) -> bool {
+    pub(super) fn fall_asleep(&self) -> bool {
         self.step(QUIET, ASLEEP)
     }
 
-    pub(in crate::model) fn wake_up(&self) {
+    pub(super) fn wake_up(&self) {
         self.step(ASLEEP, QUIET);
     }
 
     /// Silences the waker, before the mail is looked at.
-    pub(in crate::model) fn clear(&self) {
+    pub(super) fn clear(&self) {
         self.waker.clear();
     }
 
     /// `None` when there is no mail.
-    pub(in crate::model) fn take(&self) -> Option<Vec<Token>> {
+    pub(super) fn take(&self) -> Option<Vec<Token>> {
         if self.state.load(Ordering::Acquire) == QUIET {
             return None;
         }
@@ -85,18 +85,18 @@ impl Rings {
     }
 
     /// Whether the mail should go out before anybody else is read.
-    pub(in crate::model) fn is_urgent(&self) -> bool {
+    pub(super) fn is_urgent(&self) -> bool {
         self.state.load(Ordering::Acquire) == URGENT
     }
 
     /// Whether there is mail.
     #[cfg(target_os = "linux")] // Asked by the completion loop only.
-    pub(in crate::model) fn is_rung(&self) -> bool {
+    pub(super) fn is_rung(&self) -> bool {
         self.state.load(Ordering::Acquire) >= RUNG
     }
 
     /// Gives an emptied list back, so that the next need not grow from nothing.
-    pub(in crate::model) fn recycle(&self, mut list: Vec<Token>) {
+    pub(super) fn recycle(&self, mut list: Vec<Token>) {
         list.clear();
         let mut rung = self.rung.lock();
         if rung.is_empty() {
