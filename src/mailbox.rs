@@ -127,6 +127,9 @@ pub(crate) enum SoFar {
 /// posts before the first of them comes to send, or while it sends, says nothing about the client.
 const ON_ITS_WAY: usize = 256 * 1024;
 
+/// Parcels for which an emptied queue has room and is kept in any case.
+const SPARE: usize = 16;
+
 /// Batches of [`Stay::AWhile`].
 const A_WHILE: usize = 16;
 
@@ -441,9 +444,10 @@ impl Mailbox {
                 sent_of_first: std::mem::take(&mut state.sent_of_first),
                 posts_sent: 0,
             };
+            let taken = batch.parcels.len();
             let outcome = MutexGuard::unlocked(&mut state, || batch.send(&mut send));
             state.posted -= batch.posts_sent;
-            state.put_back(batch);
+            state.put_back(batch, taken);
             match outcome {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -478,10 +482,13 @@ impl Mailbox {
 }
 
 impl State {
-    /// What a batch could not send goes before what was posted meanwhile.
-    fn put_back(&mut self, mut batch: Batch) {
+    /// What a batch of `taken` parcels could not send goes before what was posted meanwhile.
+    fn put_back(&mut self, mut batch: Batch, taken: usize) {
         if batch.parcels.is_empty() {
-            self.spare = batch.parcels;
+            // What one crowded moment needed is not kept for the quiet after it.
+            if batch.parcels.capacity() <= SPARE.max(8 * taken) {
+                self.spare = batch.parcels;
+            }
             return;
         }
         batch.parcels.append(&mut self.queue);

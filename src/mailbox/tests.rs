@@ -57,6 +57,22 @@ fn only_the_first_post_gives_the_duty_and_one_flush_sends_for_all() {
 }
 
 #[test]
+fn room_that_a_crowd_needed_is_given_back_when_it_is_quiet_again() {
+    let mailbox = mailbox(9999);
+    let taken = RefCell::default();
+    for posts in [500, 1, 1] {
+        for _ in 0..posts {
+            let _ = mailbox.post(&Message::from("."));
+        }
+        let flushed = mailbox.flush(socket(posts, &taken));
+        assert_eq!(flushed.unwrap(), Flushed::Empty);
+    }
+    let state = mailbox.state.lock();
+    let room = state.queue.capacity() + state.spare.capacity();
+    assert!(room <= 2 * SPARE, "room for {room} is kept");
+}
+
+#[test]
 fn a_mailbox_that_fills_up_before_anybody_sends_makes_later_posters_responsible_too() {
     let mailbox = mailbox(10);
     assert_eq!(mailbox.post(&Message::from("1234")), Posted::Ring);
