@@ -12,7 +12,7 @@ pub enum Accept {
     /// Every worker by itself, all at once: each client wakes all idle workers, and one of them gets it.
     Free,
     /// Every worker by itself, on a listener of its own: the kernel deals the clients out (`SO_REUSEPORT`). Those dealt to
-    /// a worker that is busy are taken by one who is not.
+    /// a worker that is busy are taken by one who is not, and at whose own door nobody stands.
     ReusePort,
 }
 

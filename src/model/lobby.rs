@@ -128,7 +128,7 @@ impl<'a> Lobby<'a> {
         let mut place = guest.place.lock();
         if calls.any(Call::FORCE) {
             if let Place::Inside(occupant) = &mut *place {
-                occupant.connection.abandon(Closed::Forced);
+                occupant.connection.abandon(guest.what_force_means());
             }
         } else {
             self.come_in(guest, &mut place);
@@ -193,9 +193,10 @@ impl<'a> Lobby<'a> {
                 let _ = guest.calls.call(again);
             }
         }
-        if calls.any(Call::CLOSE) && occupant.is_idle() {
+        if calls.any(Call::CLOSE) && occupant.has_nothing_to_say() {
             occupant.end(buffers, Closed::Drained);
         } else if calls.any(Call::CLOSE | Call::LAST_CALL) {
+            guest.calls.was_busy_after_all();
             self.book.look_at(guest, occupant.call_last(Instant::now()));
         }
         if calls.any(Call::LOOK)
@@ -208,7 +209,7 @@ impl<'a> Lobby<'a> {
     /// Draws the consequences of a guest's new state: what to wait for, or that it is gone.
     fn settle(&self, guest: &Guest, place: &mut Place) -> Outcome {
         let Place::Inside(occupant) = place else {
-            return self.see_off(guest, place, Closed::Forced);
+            return self.see_off(guest, place, guest.what_force_means());
         };
         if let Stage::Leaving(why) = occupant.connection.stage()
             && !occupant.connection.is_blocked()
@@ -221,7 +222,9 @@ impl<'a> Lobby<'a> {
             return self.see_off(guest, place, why);
         }
         let interest = occupant.interest();
-        if interest != occupant.watched {
+        // A flush may have ended in the middle of a crowd of posts, and not at a full socket: that there is room is no
+        // news then, and would not be told.
+        if interest != occupant.watched || interest.write {
             occupant.watched = interest;
             let fd = occupant.stream.as_fd();
             if let Err(error) = self.set.modify(fd, guest.token(), interest, Trigger::Edge) {
@@ -262,7 +265,14 @@ impl<'a> Lobby<'a> {
         if !matches!(place, Place::Gone) {
             self.context.stats.closed(Closed::Panicked, 0);
         }
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(place)));
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            if let Place::Inside(occupant) = &place {
+                occupant.connection.client().mailbox().close();
+                // It is closed in a moment: were it not watched, that would do, too.
+                let _ = self.set.delete(occupant.stream.as_fd());
+            }
+            drop(place);
+        }));
         std::mem::forget(dropped);
         self.book.strike(guest);
     }

@@ -333,6 +333,13 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
         }
     }
 
+    /// Nothing has come from it that was not read, and nothing is in the way of its last words.
+    pub(super) fn has_nothing_to_say(&self) -> bool {
+        self.connection.stage() == Stage::Talking
+            && !self.connection.is_blocked()
+            && socket::unread(self.stream.borrow()) == 0
+    }
+
     /// Nothing unanswered, nothing unsent.
     pub(super) fn is_idle(&self) -> bool {
         self.connection.stage() == Stage::Talking

@@ -65,7 +65,7 @@ impl BitAnd for Call {
 /// All bits of [`Call`].
 const CALLS: u32 = 0xff;
 const OWNED: u32 = 1 << 8;
-/// Its owner may have read what is not answered yet.
+/// Its owner may have read what is not answered yet, or may be sending.
 const AT_WORK: u32 = 1 << 9;
 /// The drain has found it idle.
 const WAS_IDLE: u32 = 1 << 10;
@@ -92,7 +92,7 @@ impl Calls {
         loop {
             // In one step: whoever looks meanwhile sees it readable or at work.
             let mut next = seen & !CALLS;
-            if Call(seen).any(Call::READABLE) {
+            if Call(seen).any(Call::READABLE | Call::WRITABLE | Call::RUNG) {
                 next |= AT_WORK;
             }
             match self.step(seen, next) {
@@ -124,6 +124,11 @@ impl Calls {
     /// The drain has found it idle: nothing of it can be unanswered.
     pub(crate) fn set_was_idle(&self) {
         self.0.fetch_or(WAS_IDLE, Ordering::Relaxed);
+    }
+
+    /// The drain was wrong about it: something has come since.
+    pub(crate) fn was_busy_after_all(&self) {
+        self.0.fetch_and(!WAS_IDLE, Ordering::Relaxed);
     }
 
     pub(crate) fn was_idle(&self) -> bool {

@@ -9,6 +9,7 @@ use crate::model::acceptor::Newcomer;
 use crate::model::occupant::Occupant;
 use crate::net::socket::{self, Wait};
 use crate::poller::{Interest, Token, Trigger};
+use crate::stats::Closed;
 use parking_lot::Mutex;
 use std::io;
 use std::net::TcpStream;
@@ -78,6 +79,15 @@ impl Guest {
             Place::Arriving(newcomer) => socket::is_quiet(&newcomer.stream),
             Place::Inside(occupant) => occupant.is_idle(),
             Place::Gone => true,
+        }
+    }
+
+    /// Why it is closed when it is cut off. The closing of one that a drain found idle may only have been overtaken.
+    pub(super) fn what_force_means(&self) -> Closed {
+        if self.calls.was_idle() {
+            Closed::Drained
+        } else {
+            Closed::Forced
         }
     }
 

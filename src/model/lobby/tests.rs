@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::limits::Limits;
+use crate::mailbox::Flushed;
 use crate::model::{CHUNK, Hybrid, LeaderFollowers, Model};
 use crate::net::Listener;
+use crate::poller::{Signal, Signals};
 use crate::service::Echo;
 use crate::shutdown::Shutdown;
 use crate::stats::Stats;
@@ -157,4 +159,46 @@ fn who_has_more_to_say_than_a_few_turns_take_makes_room_for_others_and_comes_aga
     let mut heard = vec![0; SAID];
     client.read_exact(&mut heard).unwrap();
     lobby.clear_up();
+}
+
+#[test]
+fn room_that_was_told_of_is_told_of_again_while_something_waits_for_it() {
+    let house = House::new();
+    let lobby = Lobby::new(house.context(None)).unwrap();
+    let (listener, addr) = listen();
+    let mut desk = Desk::new(&lobby, listener).unwrap();
+    let (_client, guest) = come(&lobby, &mut desk, addr);
+    lobby.serve(Arc::clone(&guest), &mut Buffers::new());
+    for _ in 0..3 {
+        let mut place = guest.place.lock();
+        if let Place::Inside(occupant) = &mut *place {
+            // As a flush ends that others posted beside, although the socket has room.
+            occupant.connection.flushed(Ok(Flushed::Blocked));
+        }
+        assert_eq!(lobby.settle(&guest, &mut place), Outcome::Stays);
+        drop(place);
+        let mut signals = Signals::default();
+        lobby.set.wait(&mut signals, Some(PATIENCE)).unwrap();
+        let told = |signal: Signal| signal.token == guest.token() && signal.writable;
+        assert!(signals.iter().any(told));
+    }
+    assert!(guest.calls.call(Call::FORCE));
+    lobby.serve(guest, &mut Buffers::new());
+}
+
+#[test]
+fn who_was_found_idle_is_drained_also_when_force_comes_first() {
+    let house = House::new();
+    let lobby = Lobby::new(house.context(None)).unwrap();
+    let (listener, addr) = listen();
+    let mut desk = Desk::new(&lobby, listener).unwrap();
+    let mut buffers = Buffers::new();
+    let (_client, guest) = come(&lobby, &mut desk, addr);
+    lobby.serve(Arc::clone(&guest), &mut buffers);
+    guest.calls.set_was_idle();
+    assert!(guest.calls.call(Call::CLOSE));
+    assert!(!guest.calls.call(Call::FORCE));
+    lobby.serve(guest, &mut buffers);
+    let stats = house.stats.snapshot();
+    assert_eq!((stats.drained, stats.forced), (1, 0));
 }
