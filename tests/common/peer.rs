@@ -153,6 +153,23 @@ impl Peer {
         }
     }
 
+    /// Sends a line, and says whether it comes back; or else the server has closed.
+    pub(crate) fn is_answered(&mut self, text: &str) -> bool {
+        let line = format!("{text}\n");
+        self.try_send(&line);
+        while self.ahead.len() < line.len() {
+            let mut chunk = [0; CHUNK];
+            match self.read(&mut chunk) {
+                Ok(0) => return false,
+                Ok(count) => self.ahead.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return false,
+                Err(error) => panic!("waiting for an answer or the end: {error}"),
+            }
+        }
+        assert_eq!(self.take(line.len()), line.as_bytes());
+        true
+    }
+
     /// Sends a line, and waits for it to come back.
     pub(crate) fn round_trip(&mut self, text: &str) {
         self.send(format!("{text}\n"));
