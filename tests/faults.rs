@@ -100,14 +100,21 @@ fn out_of_so_many_descriptors(limit: &str, args: &str) {
     crowd.are_still_served();
     crowd.were_told("error: server is out of file descriptors");
 
-    // Nobody waits at the door, nobody talks: it has nothing to do, and does nothing.
-    let before = server.cpu_ticks();
-    crowd.served[0].stays_silent(Duration::from_millis(250));
-    let spent = server.cpu_ticks() - before;
-    assert!(spent < 10, "{spent} ticks of CPU were spent on nothing");
+    has_nothing_to_do(&server, &mut crowd);
 
     crowd.leave(5);
     crowd.come_until_served(server.addr);
+    crowd.are_still_served();
+
+    // One leaves, one comes: whoever takes the last descriptor must not leave the server to look for another.
+    let refused = crowd.refused.len();
+    while crowd.refused.len() == refused {
+        crowd.come(server.addr, 1);
+    }
+    crowd.leave(1);
+    crowd.come_until_served(server.addr);
+    has_nothing_to_do(&server, &mut crowd);
+
     crowd.are_still_served();
     let ended = server.drained();
     let refusals = ended.err.matches(" refused addr=").count();
@@ -118,6 +125,14 @@ fn out_of_so_many_descriptors(limit: &str, args: &str) {
         "{}",
         ended.err
     );
+}
+
+/// Nobody waits at the door, nobody talks: it does nothing.
+fn has_nothing_to_do(server: &Serving, crowd: &mut Crowd) {
+    let before = server.cpu_ticks();
+    crowd.served[0].stays_silent(Duration::from_millis(250));
+    let spent = server.cpu_ticks() - before;
+    assert!(spent < 5, "{spent} ticks of CPU were spent on nothing");
 }
 
 #[test]

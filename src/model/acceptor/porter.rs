@@ -9,6 +9,10 @@
 //! Several porters share the reserve. The gap is for one: another that accepted at that moment would put a client of
 //! its own into it, and the reserve would be gone. So it is guarded like any data that many look at and one changes:
 //! who accepts holds a read lock, who makes the gap holds the write lock.
+//!
+//! A kernel that accepts by itself, as `io_uring(7)` does for several loops with a listener each, holds no lock: it may put
+//! a client of another loop into the gap. That one is served, the reserve is gone, and is taken back at the first knock
+//! that finds a descriptor; whoever comes before waits in the kernel's queue, for a pause at a time.
 
 use super::trouble::Trouble;
 use crate::client::ClientId;
@@ -200,11 +204,11 @@ impl<'a> Porter<'a> {
         self.admit(stream, addr)
     }
 
-    /// Lets in a client whom the kernel accepted by itself.
-    pub(super) fn take_in(&mut self, stream: TcpStream) -> Option<Newcomer> {
-        let was_well = self.door.reserve.read().is_well();
+    /// Lets in a client whom the kernel accepted by itself. It may have come before descriptors ran short, and does not
+    /// say that they are back.
+    pub(super) fn take_in(&self, stream: TcpStream) -> Option<Newcomer> {
         match stream.peer_addr() {
-            Ok(addr) => match self.came(stream, addr, was_well) {
+            Ok(addr) => match self.admit(stream, addr) {
                 Knock::Came(newcomer) => Some(newcomer),
                 _ => None,
             },
@@ -227,7 +231,10 @@ impl<'a> Porter<'a> {
                 self.context.stats.aborted();
                 tracing::debug!(%error, "a connection broke before it was accepted");
             }
-            Trouble::Nobody | Trouble::Shortage => {}
+            // Until somebody is accepted here again, who waits is watched for: the kernel would fail at once, and
+            // again and again, while nobody waits.
+            Trouble::Shortage => self.door.reserve.write().run_short(&error),
+            Trouble::Nobody => {}
         }
         Ok(())
     }
