@@ -10,7 +10,9 @@
 //!
 //! A send may not block (`MSG_DONTWAIT`), so the kernel does not keep it: when the call that submitted it is back, it is
 //! over. That is why it may have its bytes from a buffer that is filled anew each turn. `MSG_WAITALL` makes the kernel
-//! tell a send that was cut short from one that went out, and only the former completes.
+//! tell a send that was cut short from one that went out, and only the former completes. When more complete than the
+//! kernel has room to put down, it is asked for the rest before [`Ring::enter`] returns: a send that says nothing by then
+//! has gone out.
 #![allow(unsafe_code)]
 
 use super::inputs::{GROUP, Input, Inputs};
@@ -29,7 +31,7 @@ use std::time::Duration;
 /// Submitted at one call.
 const SUBMISSIONS: u32 = 512;
 
-/// Completions that the kernel can put down before we take any. It keeps what exceeds that, at a price.
+/// Completions that the kernel can put down before we take any. It keeps what exceeds that until it is asked again.
 const COMPLETIONS: u32 = 2048;
 
 /// `SOCK_CLOEXEC`, which accept takes with this number.
@@ -325,8 +327,9 @@ impl Ring {
             let everything = sends.is_empty() && asked.is_empty();
             let until = if everything { until } else { Until::Submitted };
             enter(&self.queues, until)?;
-            // The kernel may have taken a part only, when it was short of memory or interrupted.
-            while !self.queues.submission().is_empty() {
+            // The kernel may have taken a part only, when it was short of memory or interrupted. And what there was no
+            // room to put down may be a send that was refused.
+            while self.is_behind() {
                 self.collect();
                 enter(&self.queues, Until::Polled)?;
             }
@@ -334,6 +337,12 @@ impl Ring {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether the kernel has something to take yet, or to put down.
+    fn is_behind(&mut self) -> bool {
+        let queue = self.queues.submission();
+        !queue.is_empty() || queue.cq_overflow()
     }
 
     /// Takes what the kernel has put down.
@@ -655,5 +664,31 @@ mod tests {
         drop(ring);
         done.send(()).unwrap();
         watch.join().unwrap();
+    }
+
+    #[test]
+    fn however_many_sends_find_no_room_each_is_told_of_before_anything_is_gathered() {
+        let Some((mut ring, server, _client)) = ring() else {
+            return;
+        };
+        let mut outgoing = Outgoing::new();
+        let chunk = [IoSlice::new(&[b'x'; 60_000])];
+        let mut full = false;
+        while !full {
+            outgoing.gather(&mut Gathered::default(), 7, server.as_fd(), &chunk);
+            ring.enter(&outgoing, Until::Submitted).unwrap();
+            outgoing.begin_anew();
+            let unsent = ring.take_unsent();
+            full = unsent.iter().any(|unsent| unsent.result.is_err());
+        }
+        let count = COMPLETIONS + SUBMISSIONS;
+        for key in 0..count {
+            // Each as if it were another client's.
+            let word = [IoSlice::new(b"no room")];
+            outgoing.gather(&mut Gathered::default(), key, server.as_fd(), &word);
+        }
+        ring.enter(&outgoing, Until::Submitted).unwrap();
+        let told: Vec<u32> = ring.take_unsent().iter().map(|one| one.key).collect();
+        assert_eq!(told, Vec::from_iter(0..count));
     }
 }
