@@ -147,7 +147,8 @@ impl<'a> Proactor<'a> {
             self.admit_arrivals()?;
             self.flush_rung()?;
             self.expire()?;
-            if self.switched {
+            // Whoever's request is in our hands already is not idle, though its socket says so.
+            if self.switched && !self.ring.has_completions() {
                 self.shut_down();
             }
             self.close_entrance();
