@@ -173,7 +173,12 @@ impl<'a> Proactor<'a> {
 
     /// Submits everything. Whatever was not sent is back in its mailbox afterwards, before anybody is served again.
     fn enter(&mut self, until: Until) -> io::Result<()> {
-        self.ring.enter(&self.outgoing, until)?;
+        let entered = self.ring.enter(&self.outgoing, until);
+        if entered.is_err() {
+            // Nobody knows what of it was sent. The clients are cut off, and must not get it twice before that.
+            self.outgoing.begin_anew();
+            return entered;
+        }
         for unsent in self.ring.take_unsent() {
             let key = unsent.key as usize;
             if let Some(Place::Guest(guest)) = self.places.get_mut(key) {
