@@ -5,17 +5,21 @@
 mod child;
 mod common;
 
-use child::{Ended, GUARDHOUSE, Program, Serving, guardhouse, serve};
+use child::{Ended, GUARDHOUSE, Program, Serving, guardhouse, limited, serve};
 use common::peer::Peer;
 use common::{PATIENCE, wait_until};
 use guardhouse::model::{self, Model, Prefork, Process};
 use guardhouse::service::{Echo, Registered};
 use guardhouse::sync::Timed;
 use guardhouse::{Clients, Registry, Server, StartError};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
+use rustix::process::{
+    Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process,
+};
 use std::fs;
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -203,14 +207,103 @@ fn the_processes_of_a_killed_server_end_with_their_clients_told() {
         assert_eq!(idle.rest(), "", "closed in good order");
         for orphan in orphans {
             // Somebody else reaps it, or nobody does.
-            wait_until("an orphan has ended", || {
-                fs::read_to_string(format!("/proc/{}/stat", orphan.as_raw_nonzero()))
-                    .ok()
-                    .is_none_or(|stat| stat.contains(") Z "))
-            });
+            wait_until("an orphan has ended", || has_ended(orphan));
         }
         assert_eq!(server.ended().code, None, "by a signal");
     }
+}
+
+fn has_ended(pid: Pid) -> bool {
+    fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
+        .ok()
+        .is_none_or(|stat| stat.contains(") Z "))
+}
+
+#[test]
+fn the_first_process_serves_while_the_others_are_started() {
+    const MANY: usize = 300;
+    let server = Serving::start(&format!("echo --model prefork --workers {MANY}"));
+    Peer::greeted(server.addr, "the first").leave();
+    let started = children(server.pid()).len();
+    assert!(started < MANY, "all {started} were started first");
+    // Nor does the drain wait for them.
+    server.drained();
+}
+
+#[test]
+fn a_prefork_that_gets_no_more_processes_serves_with_those_it_has_and_says_so_once() {
+    let args = serve("echo --max-clients 1 --model prefork --workers 100");
+    let server = Serving::of(limited("-n 60", &args));
+    server.err.until("it has tried", |log| {
+        log.contains("a process cannot be started")
+    });
+    for _ in 0..3 {
+        Peer::greeted(server.addr, "hello").leave();
+    }
+    let ended = server.drained();
+    let warned = ended.err.matches("cannot be started").count();
+    assert_eq!(warned, 1, "{}", ended.err);
+}
+
+/// A link to the command, of which nobody else knows; it goes with this.
+struct Link(PathBuf);
+
+impl Link {
+    fn called(name: &str) -> Self {
+        let link = Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name));
+        link.cut();
+        link.tie();
+        link
+    }
+
+    fn tie(&self) {
+        symlink(GUARDHOUSE, &self.0).unwrap();
+    }
+
+    fn cut(&self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            assert_eq!(error.kind(), ErrorKind::NotFound);
+        }
+    }
+
+    /// The processes of this one that run it.
+    fn running(&self) -> Vec<Pid> {
+        let mut pids = children(getpid());
+        pids.retain(|pid| {
+            fs::read_to_string(format!("/proc/{}/cmdline", pid.as_raw_nonzero()))
+                .is_ok_and(|line| line.starts_with(self.0.to_str().unwrap()))
+        });
+        pids
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_prefork_survives_a_time_in_which_no_process_can_be_started() {
+    let link = Link::called("a_program_that_comes_and_goes");
+    let program = model::Program::new(&link.0).args(["serve", "echo", "-q", "--as-child"]);
+    let server = Server::new(Echo)
+        .model(Prefork::new(NonZeroUsize::MIN).program(program))
+        .start()
+        .unwrap();
+    Peer::greeted(server.local_addr(), "hello").leave();
+    let [only] = link.running()[..] else {
+        panic!("{:?}", link.running());
+    };
+    link.cut();
+    kill_process(only, Signal::KILL).unwrap();
+    let mut waits = Peer::connect(server.local_addr());
+    waits.send("hello\n");
+    waits.stays_silent(Duration::from_millis(200));
+    link.tie();
+    assert_eq!(waits.line(), "hello");
+    waits.leave();
+    server.shutdown().unwrap();
 }
 
 #[test]
@@ -260,7 +353,7 @@ fn a_signal_for_everybody_ends_nobody_before_the_parent_says_so() {
         command.process_group(0);
         let server = Serving::of(command);
         let (mut idle, pid) = served_by(&server, "hello");
-        // As Ctrl-C, and as what ends all processes of a service.
+        // As what ends all processes of a service.
         kill_process(pid, Signal::INT).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
         idle.round_trip("still served");

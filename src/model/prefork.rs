@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// that stay, however idle, hold all processes, and the next one waits in the kernel's backlog.
 ///
 /// A process that ends is replaced: at once, and when it has not lived for a second after a pause of 50 ms, which
-/// doubles up to 5 s.
+/// doubles up to 5 s. When the system gives no process, all places wait so; the server fails only if it never gave one.
 #[derive(Clone, Debug)]
 pub struct Prefork {
     processes: NonZeroUsize,
@@ -80,25 +80,29 @@ fn keep_up(
     family: &mut Family<'_>,
     context: Context<'_>,
 ) -> io::Result<()> {
+    let mut starts = Starts::new();
     while !context.shutdown.is_draining() {
+        // One at a time: those who are there are heard in between.
+        let next = places
+            .iter()
+            .enumerate()
+            .filter_map(|(index, place)| Some((starts.not_before(place.vacant_until?), index)))
+            .min();
         let now = Instant::now();
-        for (index, place) in places.iter_mut().enumerate() {
-            if place.vacant_until.is_none_or(|until| until > now) {
-                continue;
-            }
-            match family.start_acceptor(index, listener.as_fd()) {
-                Ok(()) => place.vacant_until = None,
-                // Not one of them: nothing tells that it will ever be better.
-                Err(error) if family.is_empty() => return Err(error),
-                Err(error) => {
-                    let pause = place.leave_vacant();
-                    tracing::warn!(%error, ?pause, "a process could not be started");
+        let timeout = match next {
+            Some((until, index)) if until <= now => {
+                match family.start_acceptor(index, listener.as_fd()) {
+                    Ok(()) => {
+                        places[index].vacant_until = None;
+                        starts.succeeded();
+                    }
+                    Err(error) => starts.failed(error)?,
                 }
+                Some(Duration::ZERO)
             }
-        }
-        let next = places.iter().filter_map(|place| place.vacant_until).min();
-        let pause = next.map(|next| next.saturating_duration_since(Instant::now()));
-        for Ended { place, lived } in family.attend(None, pause)? {
+            next => next.map(|(until, _)| until.saturating_duration_since(now)),
+        };
+        for Ended { place, lived } in family.attend(None, timeout)? {
             let place = &mut places[place];
             if lived >= STEADY {
                 *place = Place::new();
@@ -108,6 +112,51 @@ fn keep_up(
         }
     }
     Ok(())
+}
+
+/// How starting processes goes, for all places: what keeps one from being started keeps the others, too.
+struct Starts {
+    /// One was started, at any time.
+    ever: bool,
+    /// None could be, of late: not before this, and if not then, after such a pause.
+    short: Option<(Instant, Duration)>,
+}
+
+impl Starts {
+    fn new() -> Self {
+        Self {
+            ever: false,
+            short: None,
+        }
+    }
+
+    fn not_before(&self, until: Instant) -> Instant {
+        self.short.map_or(until, |(pause, _)| pause.max(until))
+    }
+
+    fn succeeded(&mut self) {
+        self.ever = true;
+        if self.short.take().is_some() {
+            tracing::info!("processes can be started again");
+        }
+    }
+
+    /// # Errors
+    /// The error, while there has never been a process: nothing tells that it will ever be better.
+    fn failed(&mut self, error: io::Error) -> io::Result<()> {
+        if !self.ever {
+            return Err(error);
+        }
+        let pause = match self.short {
+            Some((_, pause)) => pause,
+            None => {
+                tracing::warn!(%error, "a process cannot be started; trying again until one can");
+                FIRST_PAUSE
+            }
+        };
+        self.short = Some((Instant::now() + pause, longer(pause)));
+        Ok(())
+    }
 }
 
 /// Who lived for so long did not end for what will end the next one, too.
@@ -130,13 +179,14 @@ impl Place {
         }
     }
 
-    /// Says for how long.
-    fn leave_vacant(&mut self) -> Duration {
-        let pause = self.pause;
-        self.vacant_until = Some(Instant::now() + pause);
-        self.pause = (pause * 2).min(LONGEST_PAUSE);
-        pause
+    fn leave_vacant(&mut self) {
+        self.vacant_until = Some(Instant::now() + self.pause);
+        self.pause = longer(self.pause);
     }
+}
+
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]
@@ -146,9 +196,31 @@ mod tests {
     #[test]
     fn a_place_is_left_vacant_for_longer_and_longer_up_to_a_limit() {
         let mut place = Place::new();
-        let pauses: Vec<u64> = (0..9)
-            .map(|_| place.leave_vacant().as_millis() as u64)
+        let pauses: Vec<u128> = (0..9)
+            .map(|_| {
+                let pause = place.pause.as_millis();
+                place.leave_vacant();
+                pause
+            })
             .collect();
         assert_eq!(pauses, [50, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+    }
+
+    #[test]
+    fn a_failure_is_the_servers_end_only_while_no_process_was_ever_started() {
+        let short = || io::Error::from(io::ErrorKind::WouldBlock);
+        let mut starts = Starts::new();
+        assert!(starts.failed(short()).is_err());
+        starts.succeeded();
+        let now = Instant::now();
+        let first = starts.not_before(now);
+        assert_eq!(first, now);
+        starts.failed(short()).unwrap();
+        let second = starts.not_before(now);
+        assert!(second >= now + FIRST_PAUSE);
+        starts.failed(short()).unwrap();
+        assert!(starts.not_before(now) >= second + FIRST_PAUSE, "longer");
+        starts.succeeded();
+        assert_eq!(starts.not_before(now), now);
     }
 }
