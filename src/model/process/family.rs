@@ -10,24 +10,26 @@
 //! One thread looks after all of them, in poll(2): there is a line per child to wait for and nothing to work on, so a
 //! thread per child would only be one more thing to start for each. A child that has let go of its line is waited for
 //! by a descriptor of its process, and killed when it does not end.
+//!
+//! Here: starting and waiting. What they say, and what is answered: [`hearing`]. The drain, and how they end: [`ending`].
+
+mod ending;
+mod hearing;
 
 use super::line::{Heard, Line};
 use super::program::Program;
-use super::relative::{Child, Ending, GRACE, Guest};
-use super::words::{Order, Report, Task, TaskKind};
-use crate::client::ClientId;
+use super::relative::{Child, Ending, Guest};
+use super::words::{Task, TaskKind};
 use crate::model::Context;
 use crate::model::acceptor::{self, Newcomer};
-use crate::net::socket::Wait;
 use crate::poller::timespec;
-use crate::stats::{Closed, Event, Refusal};
-use crate::sync::{OwnedPermit, Semaphore};
+use crate::stats::Refusal;
+use crate::sync::Semaphore;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -78,7 +80,7 @@ impl<'a> Family<'a> {
         }
     }
 
-    pub(in crate::model) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.children.is_empty()
     }
 
@@ -205,226 +207,5 @@ impl<'a> Family<'a> {
             .filter(|(_, fd)| !fd.revents().is_empty())
             .map(|(index, _)| index)
             .collect())
-    }
-
-    /// Takes note of all that a child has said by now. Never waits.
-    fn hear(&mut self, index: usize) {
-        loop {
-            let child = &mut self.children[index];
-            if child.ending.is_some() {
-                return;
-            }
-            let there = child.line.hear(&mut child.heard, Wait::Never);
-            while let Some(text) = self.children[index].heard.next() {
-                self.note(index, &text);
-            }
-            match there {
-                Ok(true) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Ok(false) => return self.children[index].lets_go(),
-                Err(error) => {
-                    let child = &mut self.children[index];
-                    // ECONNRESET: it is gone, and has not heard all that it was told.
-                    if Errno::from_io_error(&error) != Some(Errno::CONNRESET) {
-                        tracing::error!(pid = child.process.id(), %error, "killing a process");
-                        child.kill();
-                    }
-                    return child.lets_go();
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, index: usize, text: &str) {
-        let child = &mut self.children[index];
-        let event = match Report::parse(text) {
-            Some(Report::Ask) => return self.asking.push_back(index),
-            Some(Report::Event(event)) => event,
-            None => {
-                tracing::error!(
-                    pid = child.process.id(),
-                    text,
-                    "killing a process that says so"
-                );
-                return child.kill();
-            }
-        };
-        match event {
-            Event::Opened => {
-                if let Some(guest) = &mut child.guest {
-                    guest.opened = true;
-                }
-            }
-            // Before it is counted: who sees that count may come in its stead.
-            Event::Closed { .. } => child.guest = None,
-            Event::DrainBegan { idle, busy } => {
-                child.owes_a_report = false;
-                if let Some(drain) = &mut self.drain {
-                    drain.0 += idle;
-                    drain.1 += busy;
-                }
-            }
-            Event::DrainForced { forced } => {
-                child.said_forced = true;
-                self.forced += forced;
-            }
-            Event::WokenInVain { .. } | Event::Accepted | Event::Aborted | Event::Refused(_) => {}
-        }
-        self.context.stats.count(child.place, event);
-    }
-
-    /// A place for one more client.
-    fn admit(&mut self) -> Result<Option<OwnedPermit>, Refusal> {
-        let Some(admission) = self.admission.clone() else {
-            return Ok(None);
-        };
-        if let Ok(permit) = admission.try_acquire_owned(1) {
-            return Ok(Some(permit));
-        }
-        // Whoever has seen another one leave finds its place free: that was said before it could be seen.
-        for index in 0..self.children.len() {
-            self.hear(index);
-        }
-        let limit = admission.permits();
-        match admission.try_acquire_owned(1) {
-            Ok(permit) => Ok(Some(permit)),
-            Err(_) => Err(Refusal::Full { limit }),
-        }
-    }
-
-    /// Answers the children who ask whether somebody may come in.
-    fn answer(&mut self) {
-        // Who is heard while the first are answered may ask, too.
-        while let Some(index) = self.asking.pop_front() {
-            let order = match self.admit() {
-                Ok(permit) => {
-                    self.children[index].guest = Some(Guest {
-                        _permit: permit,
-                        opened: false,
-                    });
-                    let id = ClientId(self.next);
-                    self.next += 1;
-                    Order::Admitted(id)
-                }
-                Err(full) => {
-                    self.context.stats.refused(&full);
-                    let limit = self.context.limits.max_clients.unwrap_or(usize::MAX);
-                    Order::Full { limit }
-                }
-            };
-            self.children[index].line.say(order);
-        }
-    }
-
-    /// Takes the shutdown's steps with the children, and kills who does not.
-    fn step(&mut self) {
-        let (shutdown, limits) = (self.context.shutdown, self.context.limits);
-        let now = Instant::now();
-        if self.phase == Phase::Serving && shutdown.is_draining() {
-            self.phase = Phase::Draining;
-            for child in &mut self.children {
-                child.line.say(Order::Drain);
-                child.owes_a_report = child.ending.is_none();
-                child.give(limits.drain + GRACE);
-            }
-        }
-        if self.phase == Phase::Draining && shutdown.is_forced() {
-            self.phase = Phase::Forced;
-            for child in &mut self.children {
-                child.line.say(Order::Force);
-                child.give(GRACE);
-            }
-        }
-        for child in &mut self.children {
-            if !child.killed && child.patience.is_some_and(|until| until <= now) {
-                let pid = child.process.id();
-                tracing::warn!(pid, "killing a process that was to end and does not");
-                child.kill();
-                if child.owes_a_report {
-                    child.owes_a_report = false;
-                    if let Some((_, busy)) = &mut self.drain {
-                        *busy += u64::from(child.guest.is_some());
-                    }
-                }
-            }
-        }
-        if self.phase != Phase::Serving && !self.children.iter().any(|child| child.owes_a_report) {
-            self.sum_up_the_drain();
-        }
-    }
-
-    fn sum_up_the_drain(&mut self) {
-        if let Some((idle, busy)) = self.drain.take() {
-            let patience = self.context.limits.drain;
-            self.context.stats.drain_began(idle, busy, patience);
-        }
-    }
-
-    /// Collects who has ended.
-    fn reap(&mut self) -> Vec<Ended> {
-        let mut ended = Vec::new();
-        let mut index = 0;
-        while index < self.children.len() {
-            let child = &mut self.children[index];
-            match child.exit() {
-                Some(exit) => ended.push(self.bury(index, exit)),
-                None => index += 1,
-            }
-        }
-        ended
-    }
-
-    /// Counts the client that was lost with a child, if there was one.
-    fn bury(&mut self, index: usize, exit: io::Result<ExitStatus>) -> Ended {
-        let went_well = exit.as_ref().is_ok_and(ExitStatus::success);
-        let exit = exit.map_or_else(|error| error.to_string(), |status| status.to_string());
-        let mut child = self.children.swap_remove(index);
-        let pid = child.process.id();
-        if let Some(guest) = child.guest.take() {
-            let why = if child.killed && self.phase != Phase::Serving {
-                self.forced += u64::from(!child.said_forced);
-                Closed::Forced
-            } else {
-                Closed::Lost
-            };
-            tracing::warn!(pid, exit, %why, "a process ended, and its client with it");
-            if !guest.opened {
-                self.context.stats.opened();
-            }
-            drop(guest);
-            self.context.stats.closed(why, 0);
-        } else if went_well {
-            tracing::debug!(pid, "a process ended");
-        } else {
-            tracing::warn!(pid, exit, "a process failed");
-        }
-        Ended {
-            place: child.place,
-            lived: child.since.elapsed(),
-        }
-    }
-
-    /// Waits for all who are left, when everybody knows that the server ends.
-    pub(in crate::model) fn see_out(&mut self) -> io::Result<()> {
-        while !self.is_empty() {
-            self.attend(None, None)?;
-        }
-        self.step();
-        if self.forced > 0 {
-            self.context.stats.drain_forced(self.forced);
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Family<'_> {
-    /// Empty unless the server failed, or its thread panics.
-    fn drop(&mut self) {
-        for child in &mut self.children {
-            child.kill();
-            if let Err(error) = child.process.wait() {
-                tracing::error!(pid = child.process.id(), %error, "a process cannot be waited for");
-            }
-        }
     }
 }
