@@ -1,6 +1,7 @@
 //! What every scenario needs: the server under test, its counters, and the inspection after it has ended.
 
 use crate::common::{PATIENCE, between_two_looks};
+use crate::panics::Fragile;
 use crossbeam_utils::sync::ShardedLock;
 use guardhouse::model::{Program, serve_as_child};
 use guardhouse::service::Registered;
@@ -71,10 +72,20 @@ impl Subject {
     }
 
     pub(crate) fn serve(self, service: impl Service + 'static) -> Server {
+        self.serve_here_or_in(self.child(), service)
+    }
+
+    /// `fragile` by so many workers, here or in children that serve one like it.
+    pub(crate) fn serve_fragile(self, workers: usize, fragile: Box<dyn Service>) -> Server {
+        let child = self.child().env(CHILD_IS_FRAGILE, "yes");
+        self.with_workers(workers).serve_here_or_in(child, fragile)
+    }
+
+    fn serve_here_or_in(self, child: Program, service: impl Service + 'static) -> Server {
         let model = if self.model.shares_memory() {
             strategy::model(self.model, self.options)
         } else {
-            strategy::model_with(self.model, self.options, self.child())
+            strategy::model_with(self.model, self.options, child)
         };
         Server::new(service).boxed_model(model)
     }
@@ -102,11 +113,15 @@ impl Subject {
         workers: usize,
         service: impl Service + 'static,
     ) -> Server {
+        self.with_workers(workers).serve(service)
+    }
+
+    fn with_workers(self, workers: usize) -> Self {
         let options = ModelOptions {
             workers: NonZeroUsize::new(workers).unwrap(),
             ..self.options
         };
-        Self { options, ..self }.serve(service)
+        Self { options, ..self }
     }
 
     /// `service` with its clients in a registry behind the strategy, and that registry, where a test may enter it:
@@ -146,14 +161,22 @@ fn service(kind: ServiceKind, lock: LockKind) -> Box<dyn Service> {
 /// The variable that tells a child behind which lock it serves.
 const CHILDS_LOCK: &str = "CONFORMANCE_CHILDS_LOCK";
 
+/// The variable that tells a child to serve what breaks where it is told to.
+const CHILD_IS_FRAGILE: &str = "CONFORMANCE_CHILD_IS_FRAGILE";
+
 /// Echoes, in a process that was started for it, for as long as it is to; `false` in any other.
 pub(crate) fn is_a_child_now() -> bool {
     // Who starts it says which lock.
     let Ok(name) = env::var(CHILDS_LOCK) else {
         return false;
     };
-    let lock = LockKind::ALL.into_iter().find(|lock| lock.name() == name);
-    serve_as_child(&*service(ServiceKind::Echo, lock.unwrap())).unwrap();
+    if env::var_os(CHILD_IS_FRAGILE).is_some() {
+        keep_planned_panics_quiet();
+        serve_as_child(&Fragile::default()).unwrap();
+    } else {
+        let lock = LockKind::ALL.into_iter().find(|lock| lock.name() == name);
+        serve_as_child(&*service(ServiceKind::Echo, lock.unwrap())).unwrap();
+    }
     true
 }
 

@@ -48,10 +48,10 @@ macro_rules! scenarios {
             a_chat_client_that_never_reads_its_own_lines_loses_none (meets)
             a_listener_that_never_reads_is_hung_up_and_the_others_get_every_line (meets);
         panics:
-            a_panic_in_a_session_costs_its_client_only (meets)
+            a_panic_in_a_session_costs_its_client_only
             a_panic_while_opening_a_session_costs_its_client_only (meets)
-            a_panic_at_the_end_of_input_costs_its_client_only (meets)
-            a_panic_in_a_drop_costs_its_client_only (meets);
+            a_panic_at_the_end_of_input_costs_its_client_only
+            a_panic_in_a_drop_costs_its_client_only;
         limits:
             closes_the_silent_and_keeps_the_talkative
             closes_a_client_that_takes_nothing_of_its_answer

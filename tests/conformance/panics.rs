@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An echo that panics where it is told to.
 #[derive(Default)]
-struct Fragile {
+pub(crate) struct Fragile {
     /// The next `open` panics.
     door_breaks: Arc<AtomicBool>,
 }
@@ -27,6 +27,11 @@ impl Service for Fragile {
             "{PLANNED}open"
         );
         Box::new(FragileSession::default())
+    }
+
+    /// But for the door, which a test breaks from outside.
+    fn needs_shared_memory(&self) -> bool {
+        false
     }
 }
 
@@ -62,11 +67,12 @@ const VICTIMS: u64 = 3;
 fn each_costs_its_client_only(subject: Subject, be_a_victim: impl Fn(&Handle, &AtomicBool)) {
     let fragile = Fragile::default();
     let door_breaks = Arc::clone(&fragile.door_breaks);
-    let (service, members) = subject.registered(fragile);
-    let server = subject
-        .serve_with_workers(WORKERS, service)
-        .start()
-        .unwrap();
+    let (service, members) = if subject.model.shares_memory() {
+        subject.registered(fragile)
+    } else {
+        (Box::new(fragile) as Box<dyn Service>, None)
+    };
+    let server = subject.serve_fragile(WORKERS, service).start().unwrap();
     let addr = server.local_addr();
     let mut bystander = subject
         .serves_several()
@@ -84,7 +90,7 @@ fn each_costs_its_client_only(subject: Subject, be_a_victim: impl Fn(&Handle, &A
     }
     drop(bystander);
     let stats = server.shutdown().unwrap();
-    assert_eq!((stats.panicked, stats.open), (VICTIMS, 0));
+    assert_eq!((stats.panicked, stats.lost, stats.open), (VICTIMS, 0, 0));
     if let Some(members) = members {
         assert_eq!(members.count(), 0, "nobody is left in the registry");
     }
