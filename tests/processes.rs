@@ -331,6 +331,9 @@ fn a_process_holds_its_own_sockets_and_no_others() {
             assert_eq!(shared.len(), expected, "{model}: {shared:?}");
             let stdin = descriptors(*pid).into_iter().find(|(fd, _)| fd == "0");
             assert_eq!(stdin.unwrap().1, "/dev/null");
+            // Who reads the server's output to its end does not wait for them.
+            let stdout = descriptors(*pid).into_iter().find(|(fd, _)| fd == "1");
+            assert_eq!(stdout.unwrap().1, "/dev/null");
         }
         let sockets = |pid: &Pid| {
             let all = descriptors(*pid).into_iter();

@@ -19,7 +19,8 @@ pub(super) fn program() -> anyhow::Result<Program> {
     let end = args.iter().position(|arg| arg == "--");
     args.insert(end.unwrap_or(args.len()), "--as-child".into());
     let this = Program::this().context("the system does not say which program this is")?;
-    Ok(this.args(args))
+    // It says nothing, and whoever reads ours to its end is not to wait for it.
+    Ok(this.args(args).silent())
 }
 
 /// It serves one client at a time. Room for 128,000 lines, which a server has, would take longer to make than all of
