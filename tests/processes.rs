@@ -15,6 +15,7 @@ use guardhouse::{Clients, Registry, Server, StartError};
 use rustix::process::{
     Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process,
 };
+use std::env;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -304,6 +305,54 @@ fn a_prefork_survives_a_time_in_which_no_process_can_be_started() {
     assert_eq!(waits.line(), "hello");
     waits.leave();
     server.shutdown().unwrap();
+}
+
+/// The variable that says where a child is to say what became of it.
+const FORGETFUL: &str = "PROCESSES_FORGETFUL_CHILD";
+
+#[test]
+fn a_main_that_does_not_serve_as_a_child_starts_no_server_of_processes() {
+    let name = "a_main_that_does_not_serve_as_a_child_starts_no_server_of_processes";
+    if let Some(file) = env::var_os(FORGETFUL).map(PathBuf::from) {
+        for model in [
+            Box::new(Process::new().program(model::Program::this().unwrap())) as Box<dyn Model>,
+            Box::new(Prefork::new(THREE).program(model::Program::this().unwrap())),
+        ] {
+            let refused = Server::new(Echo).boxed_model(model).start();
+            let sentence = refused.map_or_else(|error| error.to_string(), |_| "started".into());
+            let mut all = fs::read_to_string(&file).unwrap_or_default();
+            all.push_str(&sentence);
+            all.push('\n');
+            let unfinished = file.with_extension("unfinished");
+            fs::write(&unfinished, all).unwrap();
+            fs::rename(unfinished, &file).unwrap();
+        }
+        return;
+    }
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_file(&file);
+    let program = model::Program::this()
+        .unwrap()
+        .args(["--exact", name])
+        .env(FORGETFUL, &file)
+        .silent();
+    let server = Server::new(Echo)
+        .model(Process::new().program(program))
+        .start()
+        .unwrap();
+    Peer::connect(server.local_addr()).cut_off();
+    let said = fs::read_to_string(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    assert_eq!(said.lines().count(), 2, "{said}");
+    for sentence in said.lines() {
+        for words in [
+            "started to serve for another one",
+            "did not call serve_as_child",
+        ] {
+            assert!(sentence.contains(words), "no {words:?} in {sentence}");
+        }
+    }
+    assert_eq!(server.shutdown().unwrap().lost, 1);
 }
 
 #[test]

@@ -20,13 +20,28 @@ use crate::shutdown::Shutdown;
 use crate::stats::{Event, Refusal, RefusalKind, Stats};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::stdio::dup2_stdin;
+use std::env;
 use std::fs::File;
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::parent_id;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, Scope};
+
+static CLAIMED: AtomicBool = AtomicBool::new(false);
+
+/// The variable by which a child knows whose it is: it holds the parent's number. What a session starts inherits it,
+/// and has another parent.
+pub(super) const PARENT: &str = "GUARDHOUSE_CHILD_OF";
+
+/// This process was started to serve for another one, and does something else.
+pub(super) fn is_unclaimed() -> bool {
+    let parent = env::var(PARENT).ok().and_then(|pid| pid.parse().ok());
+    parent == Some(parent_id()) && !CLAIMED.load(Ordering::SeqCst)
+}
 
 /// Serves for the process that started this one: the other half of [`Process`](crate::model::Process) and
 /// [`Prefork`](crate::model::Prefork). The program that they are given calls this, with the service, as soon as its
@@ -77,6 +92,7 @@ use std::thread::{Builder, Scope};
 /// When standard input is no line to a parent, which is so for a program that people start; when the system gives no
 /// thread or descriptor; or when the listener breaks.
 pub fn serve_as_child(service: &dyn Service) -> io::Result<()> {
+    CLAIMED.store(true, Ordering::SeqCst);
     let Inherited {
         line,
         heard,

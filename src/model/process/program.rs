@@ -1,5 +1,6 @@
 //! [`Program`]: what a process runs that serves for another one.
 
+use super::child::{PARENT, is_unclaimed};
 use crate::model::Unsupported;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -34,7 +35,9 @@ impl Program {
         }
     }
 
-    /// The program that is running, without arguments: give it one by which its `main` knows that it is a child.
+    /// The program that is running, without arguments: give it one by which its `main` knows that it is a child, and
+    /// calls [`serve_as_child`](super::serve_as_child) before anything else. A child that would start such a server itself
+    /// instead, and that one children of its own without end, is refused it.
     ///
     /// # Errors
     /// When the system does not say which one it is.
@@ -78,7 +81,7 @@ impl Program {
         self
     }
 
-    /// Whether it is there.
+    /// Whether it is there, and this process is one that may start it.
     pub(in crate::model) fn check(program: Option<&Self>) -> Result<(), Unsupported> {
         let Some(Self { path, .. }) = program else {
             return Err(Unsupported(
@@ -87,6 +90,13 @@ impl Program {
                     .into(),
             ));
         };
+        if is_unclaimed() {
+            return Err(Unsupported(
+                "this process was started to serve for another one, and its main did not call serve_as_child: it would \
+                 start processes that start processes"
+                    .into(),
+            ));
+        }
         let is_a_path = path.components().count() > 1;
         match path.metadata() {
             Err(error) if is_a_path => {
@@ -106,6 +116,7 @@ impl Program {
         for (key, value) in &self.env {
             command.env(key, value);
         }
+        command.env(PARENT, std::process::id().to_string());
         if !self.prints {
             command.stdout(Stdio::null());
         }
