@@ -13,12 +13,12 @@ use guardhouse::service::{Echo, Registered};
 use guardhouse::sync::Timed;
 use guardhouse::{Clients, Registry, Server, StartError};
 use rustix::process::{
-    Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process,
+    Pid, Signal, getpgid, getpid, kill_process, kill_process_group, test_kill_process,
 };
 use std::env;
 use std::fs;
 use std::io::ErrorKind;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
@@ -221,6 +221,40 @@ fn has_ended(pid: Pid) -> bool {
 }
 
 #[test]
+fn orphans_at_work_leave_the_port_and_heed_a_signal() {
+    for model in MODELS {
+        let server = Serving::start(&format!("echo --drain 1h --model {model}"));
+        let (mut busy, orphan) = served_by(&server, "hello");
+        busy.flood("an answer that nobody takes\n", || {});
+        server.signal(Signal::KILL);
+        let mut again = None;
+        wait_until("the port is free", || {
+            again = TcpListener::bind(server.addr).ok();
+            again.is_some()
+        });
+        assert!(!has_ended(orphan), "it has an hour");
+        // Again and again: it disregards them until it knows.
+        wait_until("the orphan has ended", || {
+            let _ = kill_process(orphan, Signal::TERM);
+            has_ended(orphan)
+        });
+        busy.cut_off();
+    }
+}
+
+#[test]
+fn an_orphan_at_work_ends_when_the_time_of_the_drain_is_over() {
+    for model in MODELS {
+        let server = Serving::start(&format!("echo --drain 100ms --model {model}"));
+        let (mut busy, orphan) = served_by(&server, "hello");
+        busy.flood("an answer that nobody takes\n", || {});
+        server.signal(Signal::KILL);
+        wait_until("the orphan has ended", || has_ended(orphan));
+        busy.cut_off();
+    }
+}
+
+#[test]
 fn the_first_process_serves_while_the_others_are_started() {
     const MANY: usize = 300;
     let server = Serving::start(&format!("echo --model prefork --workers {MANY}"));
@@ -405,6 +439,7 @@ fn a_signal_for_everybody_ends_nobody_before_the_parent_says_so() {
         command.process_group(0);
         let server = Serving::of(command);
         let (mut idle, pid) = served_by(&server, "hello");
+        assert_eq!(getpgid(Some(pid)).unwrap(), pid, "a group of its own");
         // As what ends all processes of a service.
         kill_process(pid, Signal::INT).unwrap();
         kill_process(pid, Signal::TERM).unwrap();

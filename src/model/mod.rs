@@ -49,7 +49,7 @@ pub use leader_followers::LeaderFollowers;
 pub use poll::Poll;
 pub use pool::{Pool, WhenFull};
 pub use prefork::Prefork;
-pub use process::{Process, Program, serve_as_child};
+pub use process::{Process, Program, orphaned, serve_as_child};
 pub use select::Select;
 pub use thread::Thread;
 pub use uring::Uring;

@@ -7,7 +7,7 @@ mod program;
 mod relative;
 mod words;
 
-pub use child::serve_as_child;
+pub use child::{orphaned, serve_as_child};
 pub use program::Program;
 pub(super) use program::given;
 

@@ -4,13 +4,11 @@ use super::service;
 use crate::cli::args::{Serve, Verbosity};
 use crate::cli::output;
 use anyhow::Context;
-use guardhouse::model::{Program, serve_as_child};
+use guardhouse::model::{Program, orphaned, serve_as_child};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::ffi::OsString;
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// This program with the same arguments, as a child.
 pub(super) fn program() -> anyhow::Result<Program> {
@@ -29,9 +27,10 @@ const LOG_LINES: usize = 1024;
 
 pub(super) fn run(args: &Serve, verbosity: Verbosity) -> anyhow::Result<()> {
     // The parent says when to end. A signal may be sent to everybody; it is not to end those before whom it tells.
+    // When it is gone, they are all that says so.
     for signal in [SIGINT, SIGTERM] {
-        let unread = Arc::new(AtomicBool::new(false));
-        flag::register(signal, unread).context("cannot disregard signals")?;
+        flag::register_conditional_default(signal, orphaned())
+            .context("cannot disregard signals")?;
     }
     // Not what it was started by, `exe`: people look for it in lists of processes. Where that is no file, it stays.
     let _ = fs::write("/proc/self/comm", "gh-child");

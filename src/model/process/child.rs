@@ -1,7 +1,8 @@
 //! [`serve_as_child`]: a process that serves for the one that started it.
 //!
 //! ```text
-//!   gh-line      hears the parent: drain, force, the answer to "may it come in?"; the end of the line is a drain
+//!   gh-line      hears the parent: drain, force, the answer to "may it come in?"; the end of the line is a drain, and
+//!                the end of the door
 //!   gh-warden    as in every blocking model
 //!   caller's     serves the one client, or accepts and serves one after the other
 //! ```
@@ -9,6 +10,7 @@
 //! What a client is said to be comes from the parent, and so do the limits: a child cannot be started with others.
 
 use super::line::{Heard, Line, garbled};
+use super::relative::GRACE;
 use super::words::{Order, Task, TaskKind};
 use crate::model::acceptor::{Door, Newcomer, Porter};
 use crate::model::blocking::{self, House};
@@ -18,7 +20,9 @@ use crate::net::socket::{self, Wait};
 use crate::service::Service;
 use crate::shutdown::Shutdown;
 use crate::stats::{Event, Refusal, RefusalKind, Stats};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use rustix::io::Errno;
+use rustix::process::{Signal, getpid, kill_process};
 use rustix::stdio::dup2_stdin;
 use std::env;
 use std::fs::File;
@@ -32,6 +36,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, Scope};
 
 static CLAIMED: AtomicBool = AtomicBool::new(false);
+static ORPHANED: AtomicBool = AtomicBool::new(false);
 
 /// The variable by which a child knows whose it is: it holds the parent's number. What a session starts inherits it,
 /// and has another parent.
@@ -43,6 +48,12 @@ pub(super) fn is_unclaimed() -> bool {
     parent == Some(parent_id()) && !CLAIMED.load(Ordering::SeqCst)
 }
 
+/// Set once the process that this one [serves for](serve_as_child) is gone: nobody but the system is left to tell it to
+/// end, and it is to heed the signals that it disregarded until then. Only to be read.
+pub fn orphaned() -> &'static AtomicBool {
+    &ORPHANED
+}
+
 /// Serves for the process that started this one: the other half of [`Process`](crate::model::Process) and
 /// [`Prefork`](crate::model::Prefork). The program that they are given calls this, with the service, as soon as its
 /// `main` sees that it is the child. It returns when it has served its client, or when its parent says so or is gone;
@@ -50,7 +61,14 @@ pub(super) fn is_unclaimed() -> bool {
 ///
 /// The parent is the other end of the process's standard input, which is `/dev/null` from then on: a session that
 /// starts programs of its own hands nothing down to them. Sessions log to the same standard error as the parent.
-/// Signals are the program's affair; the parent says when to drain, so it is best to ignore SIGINT and SIGTERM.
+/// Signals are the program's affair; the parent says when to drain, so it is best to ignore SIGINT and SIGTERM for as
+/// long as there is one ([`orphaned`]). The process is in a process group of its own from its first instruction: what a
+/// terminal, or somebody else, sends to the parent's group does not reach it. A service manager that signals every process
+/// of a service, one by one, can still hit it before its `main` disregards that, and it costs the client; have it signal
+/// the parent alone (systemd: `KillMode=mixed`).
+///
+/// When the parent is gone without a word, nobody listens any more, and the drain begins. A session that does not return
+/// three seconds after the drain's time is over is killed with the process, as its parent would have done.
 ///
 /// ```no_run
 /// use guardhouse::model::{Process, Program, serve_as_child};
@@ -126,7 +144,7 @@ pub fn serve_as_child(service: &dyn Service) -> io::Result<()> {
             blocking::run_without_a_door(context, |scope, house| {
                 // Seated first: a drain is to find it there.
                 let place = house.seat(newcomer);
-                let _listening = Listening::start(scope, context, &line, heard)?;
+                let _listening = Listening::start(scope, context, &line, heard, None)?;
                 house.serve(place, &mut Buffers::new());
                 Ok(())
             })
@@ -134,13 +152,21 @@ pub fn serve_as_child(service: &dyn Service) -> io::Result<()> {
         TaskKind::Listener => {
             let listener = Listener::from(socket);
             blocking::open(context, |scope, house| {
-                let listening = Listening::start(scope, context, &line, heard)?;
+                let listening = Listening::start(scope, context, &line, heard, Some(&listener))?;
                 let mut porter = Porter::new(Door::new(context, 1), 0)?;
                 let mut buffers = Buffers::new();
-                while let Some(newcomer) = porter.next([listener.as_fd()], |_| Ok(&listener))? {
-                    listening.let_in(newcomer, house, &mut buffers);
+                loop {
+                    match porter.next([listener.as_fd()], |_| Ok(&listener)) {
+                        Ok(Some(newcomer)) => listening.let_in(newcomer, house, &mut buffers),
+                        Ok(None) => return Ok(()),
+                        // Stopped, by another one whose parent is gone, before we hear that ours is.
+                        Err(error) if Errno::from_io_error(&error) == Some(Errno::INVAL) => {
+                            tracing::debug!(%error, "nobody listens any more");
+                            return Ok(());
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
-                Ok(())
             })
         }
     }
@@ -181,6 +207,8 @@ impl Inherited {
 struct Listening<'a> {
     line: &'a Line,
     answers: Receiver<Order>,
+    /// Nothing is sent: the other end waits for its end.
+    _here: Sender<()>,
 }
 
 impl<'env> Listening<'env> {
@@ -189,13 +217,26 @@ impl<'env> Listening<'env> {
         context: Context<'env>,
         line: &'env Line,
         heard: Heard,
+        door: Option<&'env Listener>,
     ) -> io::Result<Self> {
         // One question at a time.
         let (answer, answers) = bounded(1);
+        let (here, left) = bounded(0);
         Builder::new()
             .name("gh-line".into())
-            .spawn_scoped(scope, move || obey(line, heard, context.shutdown, &answer))?;
-        Ok(Self { line, answers })
+            .spawn_scoped(scope, move || {
+                let end = obey(line, heard, context.shutdown, &answer);
+                // Nobody is to wait for its answer any more.
+                drop(answer);
+                if !line.is_left() {
+                    end_alone(end, context, door, &left);
+                }
+            })?;
+        Ok(Self {
+            line,
+            answers,
+            _here: here,
+        })
     }
 
     /// Serves the client that was just accepted, if the parent has room for it.
@@ -224,7 +265,16 @@ impl Drop for Listening<'_> {
     }
 }
 
-fn obey(line: &Line, mut heard: Heard, shutdown: &Shutdown, answer: &Sender<Order>) {
+/// How a line ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Nobody is there any more.
+    Gone,
+    /// Somebody may be, whom this process does not understand.
+    Broken,
+}
+
+fn obey(line: &Line, mut heard: Heard, shutdown: &Shutdown, answer: &Sender<Order>) -> End {
     loop {
         while let Some(text) = heard.next() {
             match Order::parse(&text) {
@@ -239,15 +289,39 @@ fn obey(line: &Line, mut heard: Heard, shutdown: &Shutdown, answer: &Sender<Orde
         }
         match line.hear(&mut heard, Wait::Block) {
             Ok(true) => {}
-            Ok(false) => break,
+            Ok(false) => return End::Gone,
+            // It has not heard all that it was told.
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::CONNRESET) => {
+                return End::Gone;
+            }
             Err(error) => {
                 tracing::error!(%error, "the line to the parent broke");
-                break;
+                return End::Broken;
             }
         }
     }
-    if !line.is_left() {
-        tracing::debug!("the parent is gone");
-        shutdown.drain();
+}
+
+/// What a parent would have seen to.
+fn end_alone(end: End, context: Context<'_>, door: Option<&Listener>, left: &Receiver<()>) {
+    // First: who finds the door closed is to know why.
+    context.shutdown.drain();
+    if end == End::Broken {
+        return;
+    }
+    tracing::debug!("the parent is gone");
+    ORPHANED.store(true, Ordering::SeqCst);
+    if let Some(door) = door {
+        // A session at work holds it, and so do others like it: clients would come and never be served.
+        door.stop();
+    }
+    let patience = context.limits.drain.saturating_add(GRACE);
+    if left.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+        tracing::error!(
+            "a session does not end, and nobody is left to kill its process: it does so itself"
+        );
+        if let Err(error) = kill_process(getpid(), Signal::KILL) {
+            tracing::error!(%error, "a process cannot kill itself");
+        }
     }
 }
