@@ -116,6 +116,10 @@ fn wrong_use_is_exit_code_2_and_names_flag_value_and_limit() {
             &["--loops 2", "--models epoll", "--models is thread,poll"],
         ),
         (
+            &["--models=epoll", "--loops=1025"],
+            &["--loops 1025", "1024"],
+        ),
+        (
             &["--models=pool,thread", "--workers=2"],
             &[
                 "--workers 2",

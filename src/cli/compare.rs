@@ -4,7 +4,9 @@ mod cells;
 mod table;
 
 use super::args::{Compare, Verbosity};
-use super::serve::{MOST_WORKERS, OWN_DESCRIPTORS, check_stack_size, raise_descriptor_limit};
+use super::serve::{
+    MOST_WORKERS, OWN_DESCRIPTORS, check_loops, check_stack_size, raise_descriptor_limit,
+};
 use super::{WrongUse, output};
 use anyhow::{Context, bail};
 use cells::Cells;
@@ -113,6 +115,7 @@ fn check(args: &Compare, descriptors: usize) -> Result<(), WrongUse> {
     {
         return wrong(format!("--workers {workers} is more than {MOST_WORKERS}"));
     }
+    check_loops(args.loops)?;
     if let Some(size) = args.stack_size {
         check_stack_size(size)?;
     }

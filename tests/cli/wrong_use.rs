@@ -112,6 +112,7 @@ fn numbers_out_of_range_are_refused_with_the_range() {
         "echo --model pool --workers 99999",
         &["--workers 99999", "16384"],
     );
+    refused("echo --model epoll --loops 1025", &["--loops 1025", "1024"]);
     refused(
         "echo --model pool --queue 99999999",
         &["--queue 99999999", "1048576"],

@@ -17,6 +17,7 @@ pub(in crate::cli) const OWN_DESCRIPTORS: usize = 24;
 pub(in crate::cli) const FD_SETSIZE: usize = 1024;
 pub(super) const DEFAULT_MAX_LINE: ByteSize = ByteSize::kib(4);
 pub(in crate::cli) const MOST_WORKERS: usize = 16 * 1024;
+const MOST_LOOPS: usize = 1024;
 const LONGEST_QUEUE: usize = Pool::LONGEST_QUEUE;
 const SMALLEST_STACK: ByteSize = ByteSize::kib(64);
 const LARGEST_STACK: ByteSize = ByteSize::gib(1);
@@ -30,6 +31,7 @@ pub(super) fn check(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
     let wrong = |sentence: String| Err(WrongUse(sentence));
 
     check_model_flags(args)?;
+    check_loops(args.loops)?;
     if let Some(workers) = args.workers
         && workers.get() > MOST_WORKERS
     {
@@ -125,6 +127,16 @@ fn check_model_flags(args: &Serve) -> Result<(), WrongUse> {
     }
     check_accept(args)?;
     args.stack_size.map_or(Ok(()), check_stack_size)
+}
+
+/// Refuses more loops than any machine has a use for.
+pub(in crate::cli) fn check_loops(loops: Option<NonZeroUsize>) -> Result<(), WrongUse> {
+    match loops {
+        Some(loops) if loops.get() > MOST_LOOPS => Err(WrongUse(format!(
+            "--loops {loops} is more than {MOST_LOOPS}"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses stacks that are too small to run on, and such that no address space holds many of.
