@@ -20,17 +20,17 @@ pub enum LockKind {
     StdRwLock,
     /// [`SemaphoreLock`]
     Semaphore,
-    /// [`TicketMutex`]
+    /// [`TicketMutex`](crate::sync::TicketMutex)
     Ticket,
-    /// [`SpinMutex`]
+    /// [`SpinMutex`](crate::sync::SpinMutex)
     Spin,
-    /// [`Snapshot`]
+    /// [`Snapshot`](crate::sync::Snapshot)
     Snapshot,
-    /// [`ShardedLock`]
+    /// [`ShardedLock`](crossbeam_utils::sync::ShardedLock)
     Sharded,
-    /// [`Actor`]
+    /// [`Actor`](crate::sync::Actor)
     Actor,
-    /// [`OneThread`]
+    /// [`OneThread`](crate::sync::OneThread)
     None,
 }
 
@@ -152,7 +152,7 @@ impl fmt::Display for LockKind {
 pub struct LockOptions {
     /// Permits of a semaphore, at most [`Semaphore::MAX_PERMITS`](crate::sync::Semaphore::MAX_PERMITS).
     pub permits: NonZeroUsize,
-    /// Whether its sections are watched, by [`Timed`]: [`Handle::stats`](crate::Handle::stats) has them then.
+    /// Whether its sections are watched, by [`Timed`](crate::sync::Timed): [`Handle::stats`](crate::Handle::stats) has them then.
     pub stats: bool,
 }
 
