@@ -10,7 +10,7 @@
 //! | [`LeaderFollowers`] | - | N | one in epoll(7) for all clients, the others for its place; idle clients hold nobody |
 //! | [`Select`], [`Poll`] | - | 1 | the one thread, in select(2) or poll(2) for all clients |
 //! | [`Epoll`], [`Kqueue`] | - | 1 per loop | each loop in epoll(7) or kqueue(2), for clients of its own |
-//! | [`Uring`] | - | 1 per loop | each loop in io_uring_enter(2), for what the kernel has done |
+//! | [`Uring`] | - | 1 per loop | each loop in `io_uring_enter`, for what the kernel has done |
 //! | [`Hybrid`] | - | 1 + N workers | the reactor in epoll(7) for all clients, workers for ready ones; idle clients hold nobody |
 //!
 //! UNP is the numbering of Stevens, *UNIX Network Programming*, chapter 30. The blocking models have one

@@ -147,12 +147,11 @@ impl Starts {
         if !self.ever {
             return Err(error);
         }
-        let pause = match self.short {
-            Some((_, pause)) => pause,
-            None => {
-                tracing::warn!(%error, "a process cannot be started; trying again until one can");
-                FIRST_PAUSE
-            }
+        let pause = if let Some((_, pause)) = self.short {
+            pause
+        } else {
+            tracing::warn!(%error, "a process cannot be started; trying again until one can");
+            FIRST_PAUSE
         };
         self.short = Some((Instant::now() + pause, longer(pause)));
         Ok(())
