@@ -27,6 +27,15 @@ pub(super) enum Parting {
     Acknowledgement(Instant),
 }
 
+/// Of a client that was busy when a drain began.
+#[derive(Clone, Copy, Debug)]
+struct LastCall {
+    /// How often it may still be found with nothing to say before its input is over.
+    left: u32,
+    /// When it is to be looked at again, and not before, whatever else comes up.
+    next: Instant,
+}
+
 pub(super) struct Occupant<S = TcpStream> {
     /// Declared first, dropped first: whoever sees this client's connection close may come in its stead. (One that
     /// is read on for its last words' sake keeps its place for that second.)
@@ -39,8 +48,7 @@ pub(super) struct Occupant<S = TcpStream> {
     pub(super) parting: Option<Parting>,
     /// The drain found it idle and ended it.
     pub(super) was_idle: bool,
-    /// During a drain: how often it may still be found with nothing to say before its input is over.
-    last_call: Option<u32>,
+    last_call: Option<LastCall>,
     /// When it last sent something or took something of an answer.
     active: Instant,
     /// What it had still to take of an answer when that was last looked at.
@@ -232,8 +240,10 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
             Some(Parting::Acknowledgement(_)) => {
                 self.look_for_acknowledgement(now, &mut buffers.input)
             }
-            None if self.last_call.is_some() => self.look_for_more(now, &mut buffers.reply, send),
-            None => self.look_for_life(now, idle_timeout?),
+            None => match self.last_call {
+                Some(call) => self.look_for_more(call, now, &mut buffers.reply, send),
+                None => self.look_for_life(now, idle_timeout?),
+            },
         }
     }
 
@@ -254,27 +264,37 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
 
     /// A drain has begun, and this client is busy: says when to look again whether it still is.
     pub(super) fn call_last(&mut self, now: Instant) -> Instant {
-        self.last_call = Some((LAST_CALL.as_millis() / ACKNOWLEDGED_YET.as_millis()) as u32);
-        now + ACKNOWLEDGED_YET
+        let left = (LAST_CALL.as_millis() / ACKNOWLEDGED_YET.as_millis()) as u32;
+        let next = now + ACKNOWLEDGED_YET;
+        self.last_call = Some(LastCall { left, next });
+        next
     }
 
     fn look_for_more(
         &mut self,
+        mut call: LastCall,
         now: Instant,
         reply: &mut Vec<u8>,
         send: impl FnMut(BorrowedFd<'_>, &[IoSlice<'_>]) -> io::Result<usize>,
     ) -> Option<Instant> {
+        if now < call.next {
+            // An idle time-out that was set before the drain. Were it followed up, it would be a second series of looks.
+            return None;
+        }
         if self.connection.stage() == Stage::Talking
             && !self.connection.is_blocked()
             && socket::unread(self.stream.borrow()) == 0
         {
-            self.last_call = self.last_call.and_then(|calls| calls.checked_sub(1));
-            if self.last_call.is_none() {
+            let Some(left) = call.left.checked_sub(1) else {
+                self.last_call = None;
                 self.end_through(reply, Closed::Drained, send);
                 return None;
-            }
+            };
+            call.left = left;
         }
-        Some(now + ACKNOWLEDGED_YET)
+        call.next = now + ACKNOWLEDGED_YET;
+        self.last_call = Some(call);
+        Some(call.next)
     }
 
     fn look_for_life(&mut self, now: Instant, idle_timeout: Duration) -> Option<Instant> {
@@ -352,4 +372,47 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
 #[inline]
 fn send_now(stream: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     socket::send(stream, slices, Wait::Never)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::ClientId;
+    use crate::mailbox::{Mailbox, Outlet};
+    use crate::service::Echo;
+    use std::net::TcpListener;
+    use std::sync::Arc;
+
+    struct Nowhere;
+
+    impl Outlet for Nowhere {
+        fn ring(&self, _: &Arc<Mailbox>) {}
+    }
+
+    #[test]
+    fn an_idle_time_out_that_comes_up_in_a_drain_does_not_shorten_the_last_call() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, addr) = listener.accept().unwrap();
+        let mailbox = Arc::new(Mailbox::new(16, Box::new(Nowhere)));
+        let client = Client::new(ClientId(1), addr, mailbox);
+        let mut occupant = Occupant::new(&Echo, client, stream, None);
+        let mut buffers = Buffers::new();
+        let idle_timeout = Some(Duration::from_secs(9));
+
+        let began = Instant::now();
+        // The idle time-out comes up between two looks. Whoever is to be looked at again, is.
+        let idle = began + ACKNOWLEDGED_YET * 3 / 2;
+        let mut times = vec![idle, occupant.call_last(began)];
+        let mut last = began;
+        while let Some(first) = (0..times.len()).min_by_key(|&n| times[n]) {
+            let now = times.swap_remove(first);
+            if occupant.connection.stage() == Stage::Talking {
+                last = now;
+                times.extend(occupant.look(now, idle_timeout, &mut buffers));
+            }
+        }
+        assert_ne!(occupant.connection.stage(), Stage::Talking);
+        assert!(last - began >= LAST_CALL, "{:?}", last - began);
+    }
 }
