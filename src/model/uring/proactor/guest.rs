@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A client that does not read is not read from: its receive is cancelled. What had been received by then is *held*, and
-//! served before it is received from again. It is no more than one visit of the kernel brings.
+//! served before it is received from again. It is no more than the kernel had buffers for until it was told: 2 MiB, if all
+//! of them were filled by this one client (it does not count towards its mailbox).
 //!
 //! Its bytes go out in one of two ways: gathered, as long as they are few, to be submitted with everybody else's; or by
 //! a call of their own, when they are many, when the last ones were refused, and at the end.

@@ -18,7 +18,7 @@ const LONGEST: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Gathered {
     /// Of which [`Outgoing::round`]; others are over.
-    round: u32,
+    round: u64,
     index: u32,
 }
 
@@ -29,7 +29,8 @@ pub(super) struct Outgoing {
     sends: Vec<Send>,
     /// Of sends with several messages: which send, and how long a message.
     lengths: Vec<(u32, u32)>,
-    round: u32,
+    /// From 1: round 0 is nobody's.
+    round: u64,
 }
 
 impl Outgoing {
@@ -186,8 +187,7 @@ impl Outgoing {
         self.bytes.clear();
         self.sends.clear();
         self.lengths.clear();
-        // Round 0 is nobody's.
-        self.round = self.round.checked_add(1).unwrap_or(1);
+        self.round += 1;
     }
 }
 
