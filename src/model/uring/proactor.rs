@@ -104,7 +104,7 @@ struct Proactor<'a> {
 
 impl<'a> Proactor<'a> {
     fn new(entrance: Entrance<'a>, context: Context<'a>) -> io::Result<Self> {
-        let mut ring = Ring::new()?;
+        let mut ring = needs::ring().map_err(io::Error::other)?;
         let rings = Arc::new(Rings::new()?);
         ring.watch_readable(WAKER, rings.as_fd());
         ring.watch_readable(DRAIN, context.shutdown.drain_fd());

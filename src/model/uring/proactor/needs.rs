@@ -8,13 +8,22 @@ use std::{fs, io};
 
 /// Tries whether this machine gives us a ring, by making one.
 pub(in crate::model::uring) fn check() -> Result<(), Unsupported> {
-    let refused = |call: Call| {
-        move |error: io::Error| Unsupported(sentence(call, &error, &Machine::this_one()))
-    };
-    drop(ring::setup(8, 16).map_err(refused(Call::Setup))?);
-    let mut ring = Ring::new().map_err(refused(Call::Register))?;
+    let mut ring = ring()?;
     ring.enter(&Outgoing::new(), Until::Polled)
         .map_err(refused(Call::Enter))
+}
+
+/// A ring for the thread that calls this, and for no other.
+///
+/// # Errors
+/// What is missing. That there was a ring before does not say that there is another: each takes a descriptor and memory.
+pub(super) fn ring() -> Result<Ring, Unsupported> {
+    let queues = ring::setup().map_err(refused(Call::Setup))?;
+    Ring::over(queues).map_err(refused(Call::Register))
+}
+
+fn refused(call: Call) -> impl Fn(io::Error) -> Unsupported {
+    move |error| Unsupported(sentence(call, &error, &Machine::this_one()))
 }
 
 /// The system calls, in the order in which they are made.

@@ -170,17 +170,16 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// A ring for the thread that calls this, and for no other.
+    /// Of queues that are [set up](setup) by the same thread, and buffers of its own.
     ///
     /// # Errors
-    /// What the kernel says: see [`needs`](super::needs) for what that means.
-    pub(super) fn new() -> io::Result<Self> {
-        let ring = setup(SUBMISSIONS, COMPLETIONS)?;
+    /// What the kernel says when it is told of the buffers: see [`needs`](super::needs) for what that means.
+    pub(super) fn over(queues: IoUring) -> io::Result<Self> {
         let inputs = Inputs::new();
         // SAFETY: a `Ring` is dropped only after the last of its receives has completed, and its inputs after it.
-        unsafe { inputs.register(&ring) }?;
+        unsafe { inputs.register(&queues) }?;
         Ok(Self {
-            queues: ManuallyDrop::new(ring),
+            queues: ManuallyDrop::new(queues),
             inputs: ManuallyDrop::new(inputs),
             asked: Vec::new(),
             in_flight: 0,
@@ -301,6 +300,9 @@ impl Ring {
     /// # Errors
     /// When the kernel does not take it; the ring is then of no use any more.
     pub(super) fn enter(&mut self, outgoing: &Outgoing, until: Until) -> io::Result<()> {
+        if self.broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         self.inputs.publish();
         let entered = self.submit(outgoing, until);
         self.broken |= entered.is_err();
@@ -314,11 +316,14 @@ impl Ring {
         let mut asked = asked.as_slice();
         loop {
             let mut queue = self.queues.submission();
-            for entries in [&mut sends, &mut asked] {
+            // What is to be cancelled must not fill more buffers while sends take several batches.
+            for entries in [&mut asked, &mut sends] {
                 let room = queue.capacity() - queue.len();
                 let (now, later) = entries.split_at(room.min(entries.len()));
-                // SAFETY: receives use the registered inputs; sends are over before this function returns, for as
-                // long `outgoing` is borrowed. The others have no memory but their descriptor.
+                // SAFETY: receives use the registered inputs; the others have no memory but their descriptor. Sends
+                // have that of `outgoing`, which is borrowed until this function returns. If it returns well, they
+                // are over. If not, some may be in the queue still, and the kernel never looks at them: the ring is
+                // `broken` then, and nobody enters it any more.
                 let pushed = unsafe { queue.push_multiple(now) };
                 debug_assert!(pushed.is_ok(), "there is room");
                 *entries = later;
@@ -430,16 +435,19 @@ impl Drop for Ring {
     }
 }
 
-/// A ring as ours are: one thread submits, and completions are put down only while that thread waits for them.
-pub(super) fn setup(submissions: u32, completions: u32) -> io::Result<IoUring> {
+/// Queues as ours are: the thread that calls this submits, and completions are put down only while it waits for them.
+///
+/// # Errors
+/// What the kernel says: see [`needs`](super::needs) for what that means.
+pub(super) fn setup() -> io::Result<IoUring> {
     IoUring::builder()
         .setup_single_issuer()
         .setup_coop_taskrun()
         .setup_defer_taskrun()
         .setup_taskrun_flag()
         .setup_submit_all()
-        .setup_cqsize(completions)
-        .build(submissions)
+        .setup_cqsize(COMPLETIONS)
+        .build(SUBMISSIONS)
 }
 
 /// `io_uring_enter(2)`, once.
@@ -475,6 +483,7 @@ fn enter(ring: &IoUring, until: Until) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::uring::proactor::needs;
     use crate::model::uring::proactor::outgoing::Gathered;
     use std::io::{IoSlice, Read, Write};
     use std::net::{TcpListener, TcpStream};
@@ -486,15 +495,18 @@ mod tests {
 
     /// A ring, and both ends of a connection; `None`, with a word about it, where there are no rings.
     fn ring() -> Option<(Ring, TcpStream, TcpStream)> {
-        if let Err(refused) = crate::model::uring::proactor::check() {
-            eprintln!("skipped: {refused}");
-            return None;
-        }
+        let ring = match needs::ring() {
+            Ok(ring) => ring,
+            Err(refused) => {
+                eprintln!("skipped: {refused}");
+                return None;
+            }
+        };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
         let (server, _) = listener.accept().unwrap();
-        Some((Ring::new().unwrap(), server, client))
+        Some((ring, server, client))
     }
 
     fn happened(ring: &mut Ring) -> Completion {
@@ -690,5 +702,17 @@ mod tests {
         ring.enter(&outgoing, Until::Submitted).unwrap();
         let told: Vec<u32> = ring.take_unsent().iter().map(|one| one.key).collect();
         assert_eq!(told, Vec::from_iter(0..count));
+    }
+
+    #[test]
+    fn a_ring_that_failed_is_not_entered_again() {
+        let Some((mut ring, server, _client)) = ring() else {
+            return;
+        };
+        ring.watch_writable(7, server.as_fd());
+        ring.broken = true;
+        let refused = ring.enter(&Outgoing::new(), Until::Polled);
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert!(!ring.has_completions());
     }
 }
