@@ -6,14 +6,6 @@
 //!   |                                                                                                      |
 //!   +----------------------- time-outs, drain <------------------------------------------------------------+
 //! ```
-//!
-//! A client that is gone keeps its place for as long as the kernel has something of it:
-//!
-//! ```text
-//!                admitted              gone                       the last completion
-//!      vacant -------------> Guest -------------> Leaving ---------------------------------> vacant
-//!                                 \___________ the kernel has nothing of it ________________/
-//! ```
 
 mod door;
 mod drain;
@@ -21,30 +13,25 @@ mod guest;
 mod inputs;
 mod needs;
 mod outgoing;
+mod places;
 mod ring;
 mod send;
 
 pub(super) use self::needs::check;
 
-use self::guest::{Guest, Receive};
+use self::guest::Receive;
 use self::outgoing::Outgoing;
+use self::places::Place;
 use self::ring::{Completion, Op, Ring, Until};
-use crate::client::Client;
-use crate::connection::Stage;
-use crate::mailbox::Mailbox;
-use crate::model::acceptor::Newcomer;
 use crate::model::loops::Entrance;
-use crate::model::occupant::Occupant;
 use crate::model::phase::Phase;
 use crate::model::rings::Rings;
 use crate::model::timers::Timers;
 use crate::model::{Buffers, Context};
 use crate::poller::Token;
-use crate::stats::Closed;
 use rustix::io::Errno;
 use slab::Slab;
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,18 +44,6 @@ const ENTRANCE: u32 = 3;
 /// Completions of one turn in which there is mail. As long as more has happened than the kernel told at once, it is asked
 /// again before anybody's mailbox is flushed, up to so many: the mail of a crowd goes out in few sends.
 const CROWD: usize = 512;
-
-/// A place at a ring.
-#[allow(clippy::large_enum_variant)] // Nearly all are guests, who are best reached without a pointer between.
-enum Place {
-    Guest(Guest),
-    /// Its client is gone; the socket stays open until nothing of it is in flight.
-    Leaving {
-        #[allow(dead_code)] // Held, not used.
-        stream: Option<TcpStream>,
-        in_flight: u8,
-    },
-}
 
 /// Serves whoever comes in at `entrance`, until shutdown.
 pub(super) fn run(entrance: Entrance<'_>, context: Context<'_>) -> io::Result<()> {
@@ -306,43 +281,6 @@ impl<'a> Proactor<'a> {
         }
     }
 
-    /// Something of a client that is gone is no longer in flight.
-    fn landed(&mut self, key: usize) {
-        if let Some(Place::Leaving { in_flight, .. }) = self.places.get_mut(key) {
-            *in_flight -= 1;
-            if *in_flight == 0 {
-                self.places.remove(key);
-            }
-        }
-    }
-
-    fn admit(&mut self, newcomer: Newcomer) {
-        let Newcomer {
-            id,
-            addr,
-            stream,
-            permit,
-        } = newcomer;
-        let entry = self.places.vacant_entry();
-        let key = entry.key();
-        let outlet = Box::new(self.rings.outlet(Token(key)));
-        let mailbox = Arc::new(Mailbox::new(self.context.limits.mailbox, outlet));
-        let client = Client::new(id, addr, mailbox);
-        self.context.stats.opened();
-        tracing::info!(client = %id, %addr, "connected");
-        let occupant = Occupant::new(self.context.service, client, stream, permit);
-        entry.insert(Place::Guest(Guest::new(occupant, key as u32)));
-        if let Some(patience) = self.context.limits.idle_timeout {
-            self.timers.set(Instant::now() + patience, key, id);
-        }
-        self.settle(key);
-        match self.phase {
-            Phase::Serving => {}
-            Phase::Draining { .. } => self.drain(vec![key]),
-            Phase::Forced => self.cut_off(vec![key]),
-        }
-    }
-
     /// Sends what was posted since the last time, each client's at once.
     fn flush_rung(&mut self) -> io::Result<()> {
         // Sessions that end here may post again. Those that then post still wait for the next turn, which
@@ -362,98 +300,4 @@ impl<'a> Proactor<'a> {
         }
         Ok(())
     }
-
-    /// Draws the consequences of a client's new state: what the kernel is to do, or that it is gone.
-    #[inline]
-    fn settle(&mut self, key: usize) {
-        let ended = self.phase.end_of_input();
-        let Some(Place::Guest(guest)) = self.places.get_mut(key) else {
-            return;
-        };
-        if guest.has_held() {
-            guest.serve_held(&mut self.buffers.reply, ended, &mut self.outgoing);
-        }
-        if guest.stage() != Stage::Talking {
-            return self.settle_leaver(key);
-        }
-        ask(&mut self.ring, key as u32, guest);
-    }
-
-    fn settle_leaver(&mut self, key: usize) {
-        let Some(Place::Guest(guest)) = self.places.get_mut(key) else {
-            return;
-        };
-        guest.send_gathered(&mut self.outgoing);
-        let occupant = &mut guest.occupant;
-        if let Stage::Leaving(why) = occupant.connection.stage()
-            && !occupant.connection.is_blocked()
-            && occupant.parting.is_none()
-            && let Some(at) = occupant.part(why)
-        {
-            let id = occupant.connection.client().id();
-            self.timers.set(at, key, id);
-        }
-        if let Stage::Gone(why) = guest.stage() {
-            self.remove(key, why);
-        } else {
-            ask(&mut self.ring, key as u32, guest);
-        }
-    }
-
-    fn remove(&mut self, key: usize, why: Closed) {
-        let Some(place) = self.places.get_mut(key) else {
-            return;
-        };
-        let place = std::mem::replace(
-            place,
-            Place::Leaving {
-                stream: None,
-                in_flight: 0,
-            },
-        );
-        let Place::Guest(guest) = place else {
-            unreachable!("only a guest is removed");
-        };
-        let client = guest.occupant.connection.client();
-        let lost = guest.occupant.lost + client.mailbox().close();
-        tracing::info!(client = %client.id(), addr = %client.addr(), %why, lost, "closed");
-        self.context.stats.closed(why, lost);
-        let in_flight = guest.in_flight();
-        let stream = guest.occupant.into_stream();
-        if in_flight == 0 {
-            self.places.remove(key);
-        } else {
-            self.ring.cancel_all(stream.as_fd());
-            self.places[key] = Place::Leaving {
-                stream: Some(stream),
-                in_flight,
-            };
-        }
-        let places = &self.places;
-        self.timers.prune(
-            places.len(),
-            |key, id| matches!(places.get(key), Some(Place::Guest(guest)) if guest.id() == id),
-        );
-    }
-}
-
-/// Tells the kernel what is wanted of a client's socket, where that has changed.
-#[inline]
-fn ask(ring: &mut Ring, key: u32, guest: &mut Guest) {
-    match (guest.receive, guest.wants_receive()) {
-        (Receive::Resting, true) => {
-            ring.receive(key, guest.occupant.stream.as_fd());
-            guest.receive = Receive::Receiving;
-        }
-        (Receive::Receiving, false) => {
-            ring.cancel(Op::Receive(key));
-            guest.receive = Receive::Ending;
-        }
-        _ => {}
-    }
-    if guest.occupant.connection.is_blocked() && !guest.watched {
-        ring.watch_writable(key, guest.occupant.stream.as_fd());
-        guest.watched = true;
-    }
-    guest.steady_now();
 }

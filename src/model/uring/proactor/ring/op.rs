@@ -1,0 +1,112 @@
+//! What the kernel is asked for, and how it answers.
+
+use crate::model::uring::proactor::inputs::Input;
+use io_uring::cqueue;
+use rustix::io::Errno;
+
+/// What an operation is for. It comes back with its completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::model::uring::proactor) enum Op {
+    /// A client waits at the listener.
+    Accept,
+    /// Something came from the client of this key.
+    Receive(u32),
+    /// The client of this key has room again.
+    Writable(u32),
+    /// The descriptor of this name is readable.
+    Readable(u32),
+}
+
+const RECEIVE: u64 = 0;
+pub(super) const ACCEPT: u64 = 1;
+const WRITABLE: u64 = 2;
+const READABLE: u64 = 3;
+pub(in crate::model::uring::proactor) const SEND: u64 = 4;
+pub(super) const CANCEL: u64 = 5;
+
+impl Op {
+    pub(super) fn data(self) -> u64 {
+        match self {
+            Self::Accept => ACCEPT,
+            Self::Receive(key) => data(RECEIVE, key),
+            Self::Writable(key) => data(WRITABLE, key),
+            Self::Readable(name) => data(READABLE, name),
+        }
+    }
+}
+
+/// The user data of an operation.
+#[inline]
+pub(in crate::model::uring::proactor) fn data(tag: u64, key: u32) -> u64 {
+    u64::from(key) << 32 | tag
+}
+
+/// What kind of operation has this user data.
+#[inline]
+pub(super) fn tag(data: u64) -> u64 {
+    data & 0xff
+}
+
+/// Something that has happened.
+#[repr(transparent)]
+pub(in crate::model::uring::proactor) struct Completion(cqueue::Entry);
+
+impl Completion {
+    /// One of the receives that go on, as nearly all are.
+    #[inline]
+    pub(super) fn is_of_many(&self) -> bool {
+        self.tag() == RECEIVE && self.has_more()
+    }
+
+    /// What was asked for.
+    #[inline]
+    pub(in crate::model::uring::proactor) fn op(&self) -> Op {
+        let key = self.key();
+        match self.tag() {
+            RECEIVE => Op::Receive(key),
+            WRITABLE => Op::Writable(key),
+            READABLE => Op::Readable(key),
+            _ => Op::Accept,
+        }
+    }
+
+    #[inline]
+    pub(super) fn tag(&self) -> u64 {
+        tag(self.0.user_data())
+    }
+
+    #[inline]
+    pub(super) fn key(&self) -> u32 {
+        (self.0.user_data() >> 32) as u32
+    }
+
+    /// What the call would have returned.
+    #[inline]
+    pub(in crate::model::uring::proactor) fn result(&self) -> Result<u32, Errno> {
+        let result = self.0.result();
+        u32::try_from(result).map_err(|_| Errno::from_raw_os_error(-result))
+    }
+
+    /// The operation goes on.
+    #[inline]
+    pub(in crate::model::uring::proactor) fn has_more(&self) -> bool {
+        cqueue::more(self.0.flags())
+    }
+
+    /// Where it received what it received. Empty at the end of input, and when there was an error.
+    #[inline]
+    pub(in crate::model::uring::proactor) fn into_input(self) -> Option<Input> {
+        let id = cqueue::buffer_select(self.0.flags())?;
+        Some(Input::of_completion(
+            id,
+            u32::try_from(self.0.result()).unwrap_or(0),
+        ))
+    }
+}
+
+/// A send of which something is left.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::model::uring::proactor) struct Unsent {
+    pub(in crate::model::uring::proactor) key: u32,
+    pub(in crate::model::uring::proactor) result: Result<u32, Errno>,
+}
