@@ -147,12 +147,10 @@ impl Starts {
         if !self.ever {
             return Err(error);
         }
-        let pause = if let Some((_, pause)) = self.short {
-            pause
-        } else {
+        if self.short.is_none() {
             tracing::warn!(%error, "a process cannot be started; trying again until one can");
-            FIRST_PAUSE
-        };
+        }
+        let pause = self.short.map_or(FIRST_PAUSE, |(_, pause)| pause);
         self.short = Some((Instant::now() + pause, longer(pause)));
         Ok(())
     }

@@ -107,15 +107,7 @@ impl Subject {
         }
     }
 
-    /// `workers` only matters to models that have any.
-    pub(crate) fn serve_with_workers(
-        self,
-        workers: usize,
-        service: impl Service + 'static,
-    ) -> Server {
-        self.with_workers(workers).serve(service)
-    }
-
+    /// They only matter to models that have any.
     fn with_workers(self, workers: usize) -> Self {
         let options = ModelOptions {
             workers: NonZeroUsize::new(workers).unwrap(),

@@ -3,7 +3,9 @@
 
 use crate::common::peer::Peer;
 use crate::house::{Members, PLANNED, Subject, until};
+use guardhouse::strategy::ModelKind;
 use guardhouse::{Client, Flow, Handle, Service, Session};
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,6 +40,10 @@ impl Service for Fragile {
 impl Session for FragileSession {
     fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
         assert_ne!(bytes, b"panic\n", "{PLANNED}receive");
+        if bytes == b"which process?\n" {
+            reply.extend(format!("{}\n", process::id()).into_bytes());
+            return Flow::Continue;
+        }
         self.breaks_at_end = bytes == b"panic at the end\n";
         self.breaks_when_dropped = bytes == b"panic when dropped\n";
         reply.extend_from_slice(bytes);
@@ -78,12 +84,20 @@ fn each_costs_its_client_only(subject: Subject, be_a_victim: impl Fn(&Handle, &A
         .serves_several()
         .then(|| Peer::greeted(addr, "bystander"));
 
+    let mut survivor = None;
     for victims in 1..=VICTIMS {
         be_a_victim(&server, &door_breaks);
         until(&server, "the panic is counted", |stats| {
             stats.panicked == victims
         });
-        Peer::greeted(addr, "the next one").leave();
+        let mut next = Peer::greeted(addr, "the next one");
+        next.send("which process?\n");
+        let process = next.line();
+        next.leave();
+        if subject.model != ModelKind::Process {
+            // With the bystander at one of two, it is where the victim was.
+            assert_eq!(*survivor.get_or_insert_with(|| process.clone()), process);
+        }
     }
     if let Some(bystander) = &mut bystander {
         still_hears(bystander, members.as_deref());
