@@ -19,7 +19,9 @@ const END: Duration = Duration::from_secs(2);
 /// What a server may say on its first line.
 const FIRST_LINE: usize = 1024;
 /// How much of what the server complained about is passed on.
-const COMPLAINT: u64 = 4096;
+const COMPLAINT: usize = 4096;
+/// For what it complained about to be read, once it has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Why a server could not be measured.
 #[derive(Debug, Error)]
@@ -121,10 +123,23 @@ impl ServerProcess {
     /// Ends the server, and says what it wrote on stderr, if anything.
     pub(super) fn complaint(mut self) -> Option<String> {
         self.end();
-        let mut text = Vec::new();
-        let stderr = self.child.stderr.take()?;
-        // It has ended, so this does, too. What cannot be read cannot be told.
-        let _ = stderr.take(COMPLAINT).read_to_end(&mut text);
+        let mut stderr = self.child.stderr.take()?;
+        let deadline = Instant::now() + LAST_WORDS;
+        let (mut text, mut chunk) = (Vec::new(), [0; 256]);
+        while text.len() < COMPLAINT {
+            // It has ended, but processes that it started may hold on to the other end for as long as they like.
+            let left = deadline.saturating_duration_since(Instant::now());
+            match readable_within(stderr.as_fd(), left) {
+                Ok(true) => {}
+                Ok(false) if !left.is_zero() => continue,
+                _ => break,
+            }
+            // What cannot be read cannot be told.
+            match stderr.read(&mut chunk) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => text.extend_from_slice(&chunk[..read]),
+            }
+        }
         let text = String::from_utf8_lossy(&text);
         let text = text.trim();
         (!text.is_empty()).then(|| text.into())
@@ -230,6 +245,17 @@ mod tests {
     fn a_server_that_fails_to_start_is_quoted() {
         let error = shell("echo error: port in use >&2; exit 1").unwrap_err();
         assert!(error.to_string().contains("port in use"), "{error}");
+    }
+
+    #[test]
+    fn what_a_server_said_last_is_not_waited_for_while_others_hold_its_stderr() {
+        let error = shell("sleep 600 >/dev/null & echo error: $! >&2; exit 1").unwrap_err();
+        let ServerError::FirstLine { line } = error else {
+            panic!("{error}");
+        };
+        let sleeper = line.strip_prefix("error: ").expect("it is quoted");
+        let sleeper = Pid::from_raw(sleeper.parse().unwrap()).unwrap();
+        kill_process(sleeper, Signal::KILL).expect("it sleeps on");
     }
 
     #[test]
