@@ -239,7 +239,7 @@ pub(crate) enum FullPolicy {
 pub(crate) enum AcceptBy {
     /// One acceptor, which hands clients on
     Acceptor,
-    /// The workers of a pool, one at a time behind a lock
+    /// The workers of a pool, one at a time behind a lock (`workers` says the same)
     #[value(alias = "workers")]
     Mutex,
     /// The workers of a pool, all at once

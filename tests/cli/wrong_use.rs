@@ -61,6 +61,10 @@ fn ways_to_accept_need_a_model_that_has_them() {
         );
     }
     refused(
+        "echo --model epoll --accept workers",
+        &["--accept mutex or workers goes with --model pool only"],
+    );
+    refused(
         "echo --model pool --accept everybody",
         &["'everybody'", "acceptor, mutex, free, reuseport"],
     );

@@ -180,10 +180,13 @@ fn check_accept(args: &Serve) -> Result<(), WrongUse> {
     }
 }
 
-/// A flag and its value, as they are typed.
+/// A flag and its value, with whatever else that value may be typed as.
 fn said(flag: &str, value: &impl ValueEnum) -> String {
     match value.to_possible_value() {
-        Some(value) => format!("{flag} {}", value.get_name()),
+        Some(value) => {
+            let names: Vec<&str> = value.get_name_and_aliases().collect();
+            format!("{flag} {}", names.join(" or "))
+        }
         None => flag.into(),
     }
 }
