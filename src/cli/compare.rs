@@ -154,7 +154,14 @@ fn announce(args: &Compare, plan: &Plan, left_out: &[String]) {
         let around = Duration::from_millis(30) + args.clients.get() as u32 * PER_CLIENT;
         let idle = match cell.idle {
             0 => Duration::ZERO,
-            idle => WARM_UP + idle as u32 * PER_IDLE_CLIENT,
+            idle => {
+                let alone = if cell.model.keeps_workers() {
+                    WARM_UP + around
+                } else {
+                    Duration::ZERO
+                };
+                WARM_UP + idle as u32 * PER_IDLE_CLIENT + alone
+            }
         };
         let processes = if cell.model.shares_memory() {
             Duration::ZERO

@@ -68,8 +68,9 @@ pub struct Row {
     pub server_cpu_us_per_message: Option<Spread>,
     /// What is left of the rate without idle clients, round by round, 1 being all; absent where that was not measured.
     pub kept: Option<Spread>,
-    /// By how much the server's memory grew when the idle clients came, for each: bytes in user space (`VmRSS`). Absent
-    /// without any, or where the platform does not tell.
+    /// By how much the server's memory grew when the idle clients came, for each: bytes in user space (`VmRSS`), less than
+    /// zero if it shrank. Where each client keeps a worker, how much more it is than that of a server with workers for
+    /// the others only. Absent without any, or where the platform does not tell.
     pub idle_client_bytes: Option<Spread>,
     /// How much of one core the load generator itself used, from 0 to 1. Close to 1, the figures are its
     /// ceiling and not the server's.

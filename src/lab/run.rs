@@ -66,40 +66,83 @@ fn measure(
     program: &Path,
     interrupt: &Arc<AtomicBool>,
 ) -> Result<Sample, String> {
+    // The workers of the idle are there before the idle come, and are a part of what they cost.
+    let without_their_workers = if cell.idle > 0 && cell.model.keeps_workers() {
+        let alone = cell.without_idle();
+        on_a_server(alone, setup, program, |server| {
+            memory_of_the_talkers(alone, setup, server, interrupt)
+        })?
+    } else {
+        None
+    };
+    on_a_server(cell, setup, program, |server| {
+        load(cell, setup, server, interrupt, without_their_workers)
+    })
+}
+
+/// Starts the server of `cell` for as long as `work` takes.
+fn on_a_server<T>(
+    cell: Cell,
+    setup: &Setup,
+    program: &Path,
+    work: impl FnOnce(&ServerProcess) -> Result<T, LoadError>,
+) -> Result<T, String> {
     let args = cell.serve_args(setup.clients, setup.tuning);
     let server = ServerProcess::start(program, &args, !cell.model.shares_memory())
         .map_err(|error: ServerError| error.to_string())?;
-    let outcome = load(cell, setup, &server, interrupt);
-    outcome.map_err(|error| match server.complaint() {
+    work(&server).map_err(|error| match server.complaint() {
         Some(complaint) => format!("{error}; the server said: {complaint}"),
         None => error.to_string(),
     })
 }
 
-fn load(
-    cell: Cell,
-    setup: &Setup,
-    server: &ServerProcess,
-    interrupt: &Arc<AtomicBool>,
-) -> Result<Sample, LoadError> {
+fn shape(cell: Cell, setup: &Setup) -> Shape {
     let traffic = match cell.workload {
         Workload::Echo => Traffic::Echo,
         Workload::Chat => Traffic::Chat {
             talkers: setup.talkers,
         },
     };
-    let shape = Shape {
+    Shape {
         message: setup.message_bytes,
         ..Shape::new(setup.clients, traffic)
-    };
+    }
+}
+
+fn warm_up(setup: &Setup) -> Stop {
+    Stop::After(Duration::from_secs_f64(setup.warm_up_s))
+}
+
+/// What a server uses for those who talk, once they have.
+fn memory_of_the_talkers(
+    cell: Cell,
+    setup: &Setup,
+    server: &ServerProcess,
+    interrupt: &Arc<AtomicBool>,
+) -> Result<Option<u64>, LoadError> {
+    let shape = shape(cell, setup);
     let mut load = Load::connect_unless(server.addr(), shape, Arc::clone(interrupt))?;
-    let warm_up = Stop::After(Duration::from_secs_f64(setup.warm_up_s));
+    load.run(warm_up(setup))?;
+    Ok(server.memory())
+}
+
+/// `without_their_workers`: the memory of a server that has none for the idle, where they keep one each.
+fn load(
+    cell: Cell,
+    setup: &Setup,
+    server: &ServerProcess,
+    interrupt: &Arc<AtomicBool>,
+    without_their_workers: Option<u64>,
+) -> Result<Sample, LoadError> {
+    let shape = shape(cell, setup);
+    let mut load = Load::connect_unless(server.addr(), shape, Arc::clone(interrupt))?;
+    let warm_up = warm_up(setup);
     let mut idle = None;
     let mut idle_client_bytes = None;
     if cell.idle > 0 {
         // What those who talk need is not to be counted for those who do not.
         load.run(warm_up)?;
-        let before = server.memory();
+        let before = without_their_workers.or_else(|| server.memory());
         let shape = Shape {
             clients: cell.idle,
             ..shape
@@ -108,7 +151,7 @@ fn load(
         idle_client_bytes = server
             .memory()
             .zip(before)
-            .map(|(after, before)| after.saturating_sub(before) as f64 / cell.idle as f64);
+            .map(|(after, before)| (after as f64 - before as f64) / cell.idle as f64);
     }
     load.run(warm_up)?;
 

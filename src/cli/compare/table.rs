@@ -127,7 +127,7 @@ fn captions(report: &Report) -> Vec<String> {
         captions.push(
             "idle: so many clients more are connected, have said hello once, and say nothing. kept: what is left of the \
              messages/s without them, round by round. B/idle: by how much the server's memory grew when they came, for \
-             each; bytes in user space that are in memory (VmRSS), and none of the kernel's."
+             each; bytes in user space that are in memory (VmRSS), and none of the kernel's; less than 0 if it shrank."
                 .into(),
         );
     }
@@ -175,16 +175,20 @@ fn workers(report: &Report) -> Option<String> {
     if keepers.is_empty() {
         return None;
     }
-    let idle = if has_idle(report) {
-        " and as are idle"
+    let clients = report.setup.clients;
+    let (idle, against) = if has_idle(report) {
+        let against = format!(
+            " Their kept and B/idle are against a server with --workers {clients}, so that the workers of the idle \
+             count as theirs."
+        );
+        (" and one more for each who is idle", against)
     } else {
-        ""
+        ("", String::new())
     };
     Some(format!(
-        "{}: run with --workers {}, as many as there are clients{idle}. A worker serves one client at a time; with \
-         fewer, the rest would wait.",
+        "{}: run with --workers {clients}, as many as there are clients{idle}. A worker serves one client at a time; \
+         with fewer, the rest would wait.{against}",
         keepers.join(", "),
-        report.setup.clients
     ))
 }
 
