@@ -164,6 +164,17 @@ fn more_idle_clients_than_there_are_descriptors_are_refused_with_the_limit() {
     assert_eq!(output.status.code(), Some(2), "{error}");
     let sentence = "--clients 50 and --idle 150 together do not fit the limit of 200 file descriptors (ulimit -Hn)";
     assert!(error.contains(sentence), "{error}");
+
+    let output = Command::new("/bin/sh")
+        .args(["-c", shell, "sh", env!("CARGO_BIN_EXE_guardhouse")])
+        .args(["compare", "--models=process", "--clients=100"])
+        .output()
+        .unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    let sentence = "--clients 100 does not fit --models process and the limit of 200 file descriptors (ulimit -Hn), of \
+                    which 24 are for the server itself, and each client takes 2";
+    assert!(error.contains(sentence), "{error}");
 }
 
 /// What `--json` says of a comparison that has to succeed.

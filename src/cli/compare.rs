@@ -4,9 +4,8 @@ mod cells;
 mod table;
 
 use super::args::{Compare, Verbosity};
-use super::serve::{
-    MOST_WORKERS, OWN_DESCRIPTORS, check_loops, check_stack_size, raise_descriptor_limit,
-};
+use super::descriptors::OWN_DESCRIPTORS;
+use super::serve::{MOST_WORKERS, check_loops, check_stack_size, raise_descriptor_limit};
 use super::{WrongUse, output};
 use anyhow::{Context, bail};
 use cells::Cells;
@@ -47,7 +46,7 @@ pub(crate) fn run(args: &Compare, verbosity: Verbosity) -> anyhow::Result<()> {
         loops: args.loops,
         workers: args.workers,
     };
-    let Cells { cells, left_out } = cells::chosen(args, tuning)?;
+    let Cells { cells, left_out } = cells::chosen(args, tuning, descriptors)?;
     let seed = SystemTime::UNIX_EPOCH
         .elapsed()
         .map_or(0, |time| time.as_secs());
@@ -106,7 +105,7 @@ fn check(args: &Compare, descriptors: usize) -> Result<(), WrongUse> {
     if (clients + idle).saturating_add(OWN_DESCRIPTORS) > descriptors {
         return wrong(format!(
             "{} not fit the limit of {descriptors} file descriptors (ulimit -Hn), of which {OWN_DESCRIPTORS} are for \
-             the server itself",
+             the load itself",
             coming(clients, idle)
         ));
     }

@@ -3,6 +3,7 @@
 mod args;
 mod compare;
 mod connect;
+mod descriptors;
 mod kinds;
 mod output;
 mod serve;

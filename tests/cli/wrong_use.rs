@@ -2,7 +2,7 @@
 //! its value and the limit. What fails is exit code 1, with its reason.
 
 use crate::chat_models;
-use crate::child::{Program, Serving, guardhouse, serve};
+use crate::child::{Program, Serving, guardhouse, limited, serve};
 use guardhouse::sync::Semaphore;
 
 /// `serve` with `args` is refused, and says all of `words`.
@@ -215,6 +215,62 @@ fn more_clients_than_there_can_be_descriptors_are_refused() {
         "echo --max-clients 99999999",
         &["--max-clients 99999999", "file descriptors"],
     );
+}
+
+#[test]
+fn what_a_model_needs_itself_is_counted_against_the_limit_of_descriptors() {
+    for (args, words) in [
+        ("--model epoll --loops 40", ["--loops 40", "takes 224 "]),
+        (
+            "--model uring --loops 40 --accept reuseport",
+            ["--loops 40", "takes 184 "],
+        ),
+        (
+            "--model pool --workers 150 --accept reuseport",
+            ["--workers 150", "takes 174 "],
+        ),
+        (
+            "--model prefork --workers 80",
+            ["--workers 80", "takes 184 "],
+        ),
+        (
+            "--model epoll --loops 20 --max-clients 30",
+            ["--max-clients 30", "of which 124 "],
+        ),
+        (
+            "--model process --max-clients 70",
+            ["--max-clients 70", "each client takes 2"],
+        ),
+    ] {
+        let ended = Program::start(limited("-n 150", &serve(&format!("echo {args}")))).ended();
+        assert_eq!(
+            (ended.code, &*ended.out),
+            (Some(2), ""),
+            "{args}: {}",
+            ended.err
+        );
+        let limit = "the limit of 150 file descriptors (ulimit -Hn)";
+        for word in [words[0], words[1], limit] {
+            assert!(
+                ended.err.contains(word),
+                "{args}: no {word:?} in {}",
+                ended.err
+            );
+        }
+    }
+}
+
+#[test]
+fn what_just_fits_the_limit_of_descriptors_is_served() {
+    for args in [
+        "--model epoll --loops 20 --max-clients 26",
+        "--model epoll --loops 20 --accept reuseport --max-clients 46",
+        "--model pool --workers 60 --accept reuseport --max-clients 66",
+        "--model process --max-clients 63",
+    ] {
+        let server = Serving::of(limited("-n 150", &serve(&format!("echo {args}"))));
+        server.drained();
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use super::coming;
 use crate::cli::WrongUse;
 use crate::cli::args::{Compare, Named, ServiceName};
-use crate::cli::serve::{FD_SETSIZE, MOST_WORKERS, OWN_DESCRIPTORS, models_for};
+use crate::cli::descriptors::{Descriptors, FD_SETSIZE, OWN_DESCRIPTORS};
+use crate::cli::serve::{MOST_WORKERS, models_for};
 use anyhow::bail;
 use guardhouse::lab::{Cell, Tuning, Workload};
 use guardhouse::model::Program;
@@ -32,9 +33,13 @@ pub(super) struct Cells {
 }
 
 /// The cells that `args` ask for, each service under each model with each lock and each number of idle clients. What was
-/// named must be in one at least; what of it cannot be is left out, as are models that this machine cannot run.
-pub(super) fn chosen(args: &Compare, tuning: Tuning) -> anyhow::Result<Cells> {
+/// named must be in one at least; what of it cannot be is left out, as are models that this machine cannot run. Servers may
+/// have so many `descriptors` each.
+pub(super) fn chosen(args: &Compare, tuning: Tuning, descriptors: usize) -> anyhow::Result<Cells> {
     let clients = args.clients.get();
+    let unfit = |cell: Cell| {
+        unfit(cell, clients).or_else(|| short_of_descriptors(cell, tuning, clients, descriptors))
+    };
     let mut left_out = Vec::new();
     let models = models(args, tuning, &mut left_out)?;
     check_tuning(args, &models)?;
@@ -71,7 +76,7 @@ pub(super) fn chosen(args: &Compare, tuning: Tuning) -> anyhow::Result<Cells> {
     let cells: Vec<Cell> = all
         .iter()
         .copied()
-        .filter(|cell| match unfit(*cell, clients) {
+        .filter(|cell| match unfit(*cell) {
             None => true,
             Some(sentence) => {
                 if !left_out.contains(&sentence) {
@@ -88,7 +93,7 @@ pub(super) fn chosen(args: &Compare, tuning: Tuning) -> anyhow::Result<Cells> {
             return Ok(());
         }
         let mut those = all.iter().filter(|cell| belongs(cell));
-        match those.find_map(|cell| unfit(*cell, clients)) {
+        match those.find_map(|cell| unfit(*cell)) {
             Some(sentence) => Err(WrongUse(sentence)),
             None => Ok(()),
         }
@@ -246,4 +251,27 @@ fn unfit(cell: Cell, clients: usize) -> Option<String> {
         ModelKind::Process | ModelKind::Prefork => most(MOST_PROCESSES, "process"),
         _ => None,
     }
+}
+
+/// Why its server cannot have a descriptor for everything, if so.
+fn short_of_descriptors(
+    cell: Cell,
+    tuning: Tuning,
+    clients: usize,
+    limit: usize,
+) -> Option<String> {
+    let all = clients.saturating_add(cell.idle);
+    let needed = Descriptors::of(cell.model, &tuning.options(cell.model, all));
+    (!needed.allow(all, limit)).then(|| {
+        let loops = match tuning.loops {
+            Some(loops) if cell.model.has_loops() => format!(" with --loops {loops}"),
+            _ => String::new(),
+        };
+        format!(
+            "{} not fit --models {}{loops} and {}",
+            coming(clients, cell.idle),
+            cell.model,
+            needed.sentence(limit)
+        )
+    })
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::WrongUse;
 use crate::cli::args::{AcceptBy, Serve, ServiceName};
+use crate::cli::descriptors::{Descriptors, FD_SETSIZE, OWN_DESCRIPTORS};
 use bytesize::ByteSize;
 use clap::ValueEnum;
 use guardhouse::Limits;
@@ -12,9 +13,6 @@ use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Descriptors that the server itself may hold beside its clients'.
-pub(in crate::cli) const OWN_DESCRIPTORS: usize = 24;
-pub(in crate::cli) const FD_SETSIZE: usize = 1024;
 pub(super) const DEFAULT_MAX_LINE: ByteSize = ByteSize::kib(4);
 pub(in crate::cli) const MOST_WORKERS: usize = 16 * 1024;
 const MOST_LOOPS: usize = 1024;
@@ -68,7 +66,7 @@ pub(super) fn check(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
     }
     check_sizes(args)?;
     check_times(args)?;
-    check_clients(args, descriptors)
+    check_descriptors(args, descriptors)
 }
 
 /// The models that `sync` goes with, as a sentence lists them.
@@ -249,23 +247,40 @@ fn check_times(args: &Serve) -> Result<(), WrongUse> {
     Ok(())
 }
 
-fn check_clients(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
-    let Some(clients) = args.max_clients.map(NonZeroUsize::get) else {
-        return Ok(());
-    };
-    if args.model.0 == ModelKind::Select && clients > FD_SETSIZE - OWN_DESCRIPTORS {
-        return Err(WrongUse(format!(
+/// Descriptors run out before the clients do, or there are none for the model itself.
+fn check_descriptors(args: &Serve, limit: usize) -> Result<(), WrongUse> {
+    let wrong = |sentence: String| Err(WrongUse(sentence));
+    let (model, options) = (args.model.0, super::model_options(args));
+    let clients = args.max_clients.map(NonZeroUsize::get);
+    if let Some(clients) = clients
+        && model == ModelKind::Select
+        && clients > FD_SETSIZE - OWN_DESCRIPTORS
+    {
+        return wrong(format!(
             "--max-clients {clients} does not fit --model select: its FD_SETSIZE is {FD_SETSIZE}, and \
              {OWN_DESCRIPTORS} of those are for the server itself"
-        )));
+        ));
     }
-    if clients.saturating_add(OWN_DESCRIPTORS) > descriptors {
-        return Err(WrongUse(format!(
-            "--max-clients {clients} does not fit the limit of {descriptors} file descriptors (ulimit -Hn), of \
-             which {OWN_DESCRIPTORS} are for the server itself"
-        )));
+    let needed = Descriptors::of(model, &options);
+    if needed.own > OWN_DESCRIPTORS && !needed.allow(1, limit) {
+        let many = if model.has_loops() {
+            format!("--loops {}", options.loops)
+        } else {
+            format!("--workers {}", options.workers)
+        };
+        return wrong(format!(
+            "{many} does not fit the limit of {limit} file descriptors (ulimit -Hn): --model {model} takes {} for \
+             itself",
+            needed.own
+        ));
     }
-    Ok(())
+    match clients {
+        Some(clients) if !needed.allow(clients, limit) => wrong(format!(
+            "--max-clients {clients} does not fit {}",
+            needed.sentence(limit)
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Exactly, as error messages want it.
