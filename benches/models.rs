@@ -41,6 +41,8 @@ use field::{Entrant, Match};
 use guardhouse::load::Stop;
 use harness::rounds::{self, Job, Middle, Plan};
 use harness::sheet;
+use std::env;
+use std::process::exit;
 use std::time::Duration;
 
 const GROUP: &str = "echo";
@@ -91,11 +93,30 @@ fn main() {
     if !ran.is_empty() {
         table(&ran, Plan::new(5, Duration::from_millis(200)));
     }
+    if ran.is_empty() && is_to_run() {
+        let typed: Vec<String> = env::args()
+            .skip(1)
+            .filter(|word| word != "--bench")
+            .collect();
+        eprintln!(
+            "error: nothing of {GROUP} was run by: {}; there are {}",
+            typed.join(" "),
+            names.join(", ")
+        );
+        exit(2);
+    }
     if ran.len() == cells.len() {
         println!();
         left_out(&|_| true);
     }
     criterion.final_summary();
+}
+
+/// Whether something must have run by now: this is `cargo bench`, and it is neither to list its lines nor to compare what was
+/// measured at other times.
+fn is_to_run() -> bool {
+    let given = |flag: &str| env::args().any(|argument| argument.starts_with(flag));
+    given("--bench") && !given("--list") && !given("--load-baseline")
 }
 
 /// Criterion's lines. Says which of them ran: what its arguments left out starts no server.
