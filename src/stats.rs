@@ -328,8 +328,9 @@ pub struct Snapshot {
     pub accepted: u64,
     /// The same, by each of those who accept.
     pub accepted_by: Vec<u64>,
-    /// How often one of several workers that accept by themselves was woken by a client that another took: the part of the
-    /// thundering herd that gets as far as accept.
+    /// How often one of several workers that accept by themselves was woken by a client that another took, and got as far as
+    /// accept. That is a small part of the thundering herd, and may be 0 while it is there: poll(2) looks again before it
+    /// returns, and lets who comes too late sleep on. The rest shows only in the context switches.
     pub woken_in_vain: u64,
     /// How long the clients that a worker of a [`Pool`](crate::model::Pool) took out of the queue had waited, from accept on.
     /// (Those of workers that accept by themselves wait in the kernel's backlog, where nobody sees for how long.)

@@ -137,7 +137,8 @@ pub(crate) struct Serve {
     pub(crate) drain: Time,
     /// Watch the lock that guards the client registry, and print how it goes every so often, like 1s, on stderr:
     /// counts and times of the interval just over, most inside of the whole run; where there are several who accept, or a
-    /// queue, how clients got in, too [default: not watched]
+    /// queue, how clients got in, too (woken in vain: who got as far as accept, which most of a herd does not)
+    /// [default: not watched]
     #[arg(long, value_name = "TIME")]
     pub(crate) stats: Option<Time>,
     /// Drain when the process of this number, which started this one, is gone; for those that start servers to
