@@ -76,7 +76,16 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "SIGINT or SIGTERM drains: no new clients, idle ones are closed at once, busy ones get \
-    the time of --drain. A second signal cuts everybody off."
+    the time of --drain. A second signal cuts everybody off.\n\n\
+    Examples:\n  \
+    guardhouse serve chat --model epoll --loops 4 --accept reuseport\n  \
+    guardhouse serve chat --model hybrid --workers 4 --executor stealing\n  \
+    guardhouse serve chat --model leader-followers --workers 4\n  \
+    guardhouse serve chat --model uring --sync none\n  \
+    guardhouse serve echo --model pool --workers 16 --accept mutex\n  \
+    guardhouse serve echo --model prefork --workers 16\n  \
+    guardhouse serve echo --model process --max-clients 100\n  \
+    guardhouse serve echo --model thread --stack-size 64KiB"
 )]
 pub(crate) struct Serve {
     /// What to serve
@@ -108,7 +117,7 @@ pub(crate) struct Serve {
     /// What hands work to the workers of --model pool or hybrid [default: channel]
     #[arg(long, value_name = "EXECUTOR")]
     pub(crate) executor: Option<ExecutorName>,
-    /// Loops of --model epoll, kqueue or uring, each a thread with clients of its own [default: 1]
+    /// Loops of --model epoll, kqueue or uring, each a thread with clients of its own, 1024 at most [default: 1]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) loops: Option<NonZeroUsize>,
     /// Stack of each thread of --model thread, like 64KiB [default: 2MiB]

@@ -4,18 +4,22 @@
 //! |---|---|---|---|
 //! | [`Iterative`] | 0 | 1 | everyone but one, in the kernel's backlog |
 //! | [`Process`] | 1 | 1, and a process per client | each process in its own `recv` |
-//! | [`Prefork`] | 2 | 1, and N processes | processes in accept or `recv`, clients beyond N in the kernel's backlog |
+//! | [`Prefork`] | 2 | 1, and N processes | processes in poll(2) at the door or in `recv`, clients beyond N in the kernel's backlog |
 //! | [`Thread`] | 6 | 1 per client | each thread in its own `recv` |
-//! | [`Pool`] | 8 | N workers | workers in `recv`, clients beyond N in the queue |
+//! | [`Pool`] | 8 | N workers | workers for the queue or in `recv`, clients beyond N in the queue |
+//! | the same, without an acceptor | 7 | N workers | workers at the door or in `recv`, clients beyond N in the kernel's backlog |
 //! | [`LeaderFollowers`] | - | N | one in epoll(7) for all clients, the others for its place; idle clients hold nobody |
-//! | [`Select`], [`Poll`] | - | 1 | the one thread, in select(2) or poll(2) for all clients |
-//! | [`Epoll`], [`Kqueue`] | - | 1 per loop | each loop in epoll(7) or kqueue(2), for clients of its own |
-//! | [`Uring`] | - | 1 per loop | each loop in `io_uring_enter`, for what the kernel has done |
+//! | [`Select`] | - | 1 | the one thread, in select(2) |
+//! | [`Poll`] | - | 1 | the one thread, in poll(2) |
+//! | [`Epoll`] | - | 1, or 1 per loop | each loop in epoll(7), for the clients that are its own |
+//! | [`Kqueue`] | - | 1, or 1 per loop | each loop in kevent(2), for the clients that are its own |
 //! | [`Hybrid`] | - | 1 + N workers | the reactor in epoll(7) for all clients, workers for ready ones; idle clients hold nobody |
+//! | [`Uring`] | - | 1, or 1 per loop | each loop in `io_uring_enter(2)`, for what it asked the kernel to do to be done |
 //!
 //! UNP is the numbering of Stevens, *UNIX Network Programming*, chapter 30. The blocking models have one
 //! helper thread more (`gh-warden`), which acts only when a client stops reading and at shutdown. So has each process, and
-//! one that listens to its parent (`gh-line`).
+//! one that listens to its parent (`gh-line`). Several loops have an acceptor before them, unless the kernel deals the
+//! clients out ([`Deal`]).
 
 mod acceptor;
 mod blocking;
