@@ -29,7 +29,22 @@ use crate::net::Listener;
 use std::io;
 use std::num::NonZeroUsize;
 
-/// Loops on `io_uring(7)`.
+/// One thread that tells the kernel what to do and is told what was done, or several of them, each with clients of its
+/// own (POSA2, proactor; elsewhere "overlapped I/O"; the other loops are reactors: they are told what could be done).
+///
+/// ```text
+///   the loop: sends of this turn, new receives --> io_uring_enter(2) --> kernel
+///      ^                                                                   |
+///      +----------- bytes that came, clients that were accepted -----------+
+/// ```
+///
+/// A message costs no system call of its own: a turn costs one, however many messages are in it. It does cost a copy, from
+/// the answer to what goes out together. A client has no buffer while it is silent: those who talk take from one set, of
+/// 512 times 4 KiB for each loop. One session that takes long makes all clients of its loop wait, and nobody else.
+///
+/// To be picked where many short messages arrive at a time, and calls are what costs. It takes Linux 6.1, and leave to use
+/// `io_uring`, which many containers do not give; [`check`](Model::check) says what is missing. Where few messages
+/// share a turn, or they are long, [`Epoll`](super::Epoll) does as well.
 #[derive(Clone, Copy, Debug)]
 pub struct Uring {
     loops: NonZeroUsize,
