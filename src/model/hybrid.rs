@@ -56,6 +56,11 @@ impl Model for Hybrid {
     }
 }
 
+#[cfg(not(target_os = "linux"))]
+fn run(_: Hybrid, _: Listener, _: Context<'_>) -> io::Result<()> {
+    super::parks_clients().map_err(io::Error::other)
+}
+
 #[cfg(target_os = "linux")]
 fn run(hybrid: Hybrid, listener: Listener, context: Context<'_>) -> io::Result<()> {
     use super::Buffers;

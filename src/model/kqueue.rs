@@ -53,6 +53,13 @@ impl Model for Kqueue {
     }
 
     fn check(&self) -> Result<(), Unsupported> {
+        if self.deal == Deal::ReusePort && self.loops.get() > 1 {
+            return Err(Unsupported(
+                "of several sockets on one address (SO_REUSEPORT), only Linux deals the clients out: take --accept \
+                 acceptor"
+                    .into(),
+            ));
+        }
         reactor::check::<poller::Kqueue>(
             "kqueue(2) is a call of macOS, FreeBSD, DragonFly, NetBSD and OpenBSD; on Linux, take --model epoll",
         )

@@ -54,6 +54,11 @@ impl Drop for Closing<'_> {
     }
 }
 
+#[cfg(not(target_os = "linux"))]
+fn run(_: usize, _: Listener, _: Context<'_>) -> io::Result<()> {
+    super::parks_clients().map_err(io::Error::other)
+}
+
 #[cfg(target_os = "linux")]
 fn run(threads: usize, listener: Listener, context: Context<'_>) -> io::Result<()> {
     use super::Buffers;

@@ -68,10 +68,10 @@ pub(crate) fn receive_within(
 
 /// A client that is gone is an error of the call, and no signal to the process.
 #[cfg(not(target_vendor = "apple"))]
-const QUIETLY: SendFlags = SendFlags::NOSIGNAL;
+pub(crate) const QUIETLY: SendFlags = SendFlags::NOSIGNAL;
 /// Here, the socket was told when it was [accepted](super::Listener::accept).
 #[cfg(target_vendor = "apple")]
-const QUIETLY: SendFlags = SendFlags::empty();
+pub(crate) const QUIETLY: SendFlags = SendFlags::empty();
 
 /// Writes from `slices`; says how many bytes the kernel took.
 #[inline]

@@ -151,7 +151,12 @@ impl ModelKind {
     /// [`Model::check`] asks it.)
     pub const fn is_here(self) -> bool {
         match self {
-            Self::Epoll | Self::Hybrid | Self::LeaderFollowers | Self::Uring => {
+            Self::Process
+            | Self::Prefork
+            | Self::Epoll
+            | Self::Hybrid
+            | Self::LeaderFollowers
+            | Self::Uring => {
                 cfg!(target_os = "linux")
             }
             Self::Kqueue => cfg!(any(

@@ -19,7 +19,7 @@
 
 use super::words::{ASK, Order, Task};
 use crate::codec::Lines;
-use crate::net::socket::{self, Wait};
+use crate::net::socket::{self, QUIETLY, Wait};
 use crate::stats::Event;
 use parking_lot::Mutex;
 use rustix::io::Errno;
@@ -35,6 +35,13 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A descriptor that is handed over is not for the programs that its new owner starts.
+#[cfg(not(target_vendor = "apple"))]
+const TO_ITSELF: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+/// Not known here, where `check` refuses processes.
+#[cfg(target_vendor = "apple")]
+const TO_ITSELF: RecvFlags = RecvFlags::empty();
 
 /// The longest line that is said, and some.
 pub(super) const LONGEST: usize = 256;
@@ -85,7 +92,7 @@ impl Line {
         let text = format!("{task}\n");
         let slices = [IoSlice::new(text.as_bytes())];
         // A new line has room for it.
-        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let flags = QUIETLY | SendFlags::DONTWAIT;
         loop {
             match sendmsg(&self.stream, &slices, &mut ancillary, flags) {
                 Err(Errno::INTR) => {}
@@ -102,7 +109,7 @@ impl Line {
         let mut bytes = [0; LONGEST];
         let received = loop {
             let mut slices = [IoSliceMut::new(&mut bytes)];
-            match recvmsg(line, &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+            match recvmsg(line, &mut slices, &mut ancillary, TO_ITSELF) {
                 Err(Errno::INTR) => {}
                 done => break done?.bytes,
             }

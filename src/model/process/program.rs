@@ -83,6 +83,12 @@ impl Program {
 
     /// Whether it is there, and this process is one that may start it.
     pub(in crate::model) fn check(program: Option<&Self>) -> Result<(), Unsupported> {
+        if !cfg!(target_os = "linux") {
+            return Err(Unsupported(
+                "the end of its processes is told by a descriptor (pidfd), which is Linux's; take --model thread or pool"
+                    .into(),
+            ));
+        }
         let Some(Self { path, .. }) = program else {
             return Err(Unsupported(
                 "it serves from other processes, and nobody said what those run: give it a Program that calls \

@@ -3,7 +3,6 @@
 use super::line::{Heard, Line};
 use crate::sync::OwnedPermit;
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child as Process, ExitStatus};
@@ -44,13 +43,25 @@ pub(super) enum Ending {
     Gone(io::Result<ExitStatus>),
 }
 
+/// A descriptor that becomes readable when `process` ends.
+#[cfg(target_os = "linux")]
+fn watched(process: &Process) -> Result<OwnedFd, Errno> {
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+    pidfd_open(Pid::from_child(process), PidfdFlags::empty())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn watched(_: &Process) -> Result<OwnedFd, Errno> {
+    Err(Errno::NOSYS)
+}
+
 impl Child {
     /// It has nothing more to say.
     pub(super) fn lets_go(&mut self) {
         let pid = self.process.id();
         self.owes_a_report = false;
         self.give(GRACE);
-        let exit = pidfd_open(Pid::from_child(&self.process), PidfdFlags::empty());
+        let exit = watched(&self.process);
         self.ending = Some(match exit {
             Ok(exit) => Ending::Watched(exit),
             // Where a program ignores SIGCHLD, nobody waits for the dead.
