@@ -27,7 +27,7 @@ use super::send::Send;
 use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 use op::{ACCEPT, CANCEL, tag};
-use rustix::event::PollFlags;
+use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::io;
@@ -104,16 +104,16 @@ impl Ring {
 
     /// Tells when a client has room for more.
     pub(super) fn watch_writable(&mut self, key: u32, stream: BorrowedFd<'_>) {
-        self.watch(stream, PollFlags::OUT, Op::Writable(key));
+        self.watch(stream, EventFlags::OUT, Op::Writable(key));
     }
 
     /// Tells when a descriptor is readable.
     pub(super) fn watch_readable(&mut self, name: u32, fd: BorrowedFd<'_>) {
-        self.watch(fd, PollFlags::IN, Op::Readable(name));
+        self.watch(fd, EventFlags::IN, Op::Readable(name));
     }
 
-    fn watch(&mut self, fd: BorrowedFd<'_>, what: PollFlags, op: Op) {
-        let poll = opcode::PollAdd::new(Fd(fd.as_raw_fd()), u32::from(what.bits()));
+    fn watch(&mut self, fd: BorrowedFd<'_>, what: EventFlags, op: Op) {
+        let poll = opcode::PollAdd::new(Fd(fd.as_raw_fd()), what.bits());
         self.ask(poll.build(), op);
     }
 
