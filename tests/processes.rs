@@ -5,7 +5,7 @@
 mod child;
 mod common;
 
-use child::{Ended, GUARDHOUSE, Program, Serving, guardhouse, limited, serve};
+use child::{Ended, GUARDHOUSE, Program, Serving, guardhouse, serve};
 use common::peer::Peer;
 use common::{PATIENCE, wait_until};
 use guardhouse::model::{self, Model, Prefork, Process};
@@ -13,7 +13,8 @@ use guardhouse::service::{Echo, Registered};
 use guardhouse::sync::Timed;
 use guardhouse::{Clients, Registry, Server, StartError};
 use rustix::process::{
-    Pid, Signal, getpgid, getpid, kill_process, kill_process_group, test_kill_process,
+    Pid, Resource, Rlimit, Signal, getpgid, getpid, kill_process, kill_process_group, prlimit,
+    test_kill_process,
 };
 use std::env;
 use std::fs;
@@ -267,8 +268,13 @@ fn the_first_process_serves_while_the_others_are_started() {
 
 #[test]
 fn a_prefork_that_gets_no_more_processes_serves_with_those_it_has_and_says_so_once() {
-    let args = serve("echo --max-clients 1 --model prefork --workers 100");
-    let server = Serving::of(limited("-n 60", &args));
+    // More than it can have started before its limit is lowered behind its back.
+    let server = Serving::start("echo --max-clients 1 --model prefork --workers 300");
+    let few = Rlimit {
+        current: Some(60),
+        maximum: Some(60),
+    };
+    prlimit(Some(server.pid()), Resource::Nofile, few).unwrap();
     server.err.until("it has tried", |log| {
         log.contains("a process cannot be started")
     });
