@@ -114,11 +114,7 @@ impl<'a> Proactor<'a> {
             self.rings.wake_up();
             entered?;
             self.woke = self.context.limits.idle_timeout.map(|_| Instant::now());
-            let mut served = self.serve_all()?;
-            while served < CROWD && self.rings.is_rung() && self.ring.has_more() {
-                self.enter(Until::Polled)?;
-                served += self.serve_all()?;
-            }
+            self.serve_crowd()?;
             self.admit_arrivals()?;
             self.flush_rung()?;
             self.expire()?;
@@ -169,6 +165,19 @@ impl<'a> Proactor<'a> {
     fn make_room(&mut self) -> io::Result<()> {
         if self.outgoing.is_full() {
             self.enter(Until::Submitted)?;
+        }
+        Ok(())
+    }
+
+    /// Serves whatever has happened, and what happens meanwhile if that is to go out together.
+    fn serve_crowd(&mut self) -> io::Result<()> {
+        let mut served = self.serve_all()?;
+        while served < CROWD && self.rings.is_rung() && self.ring.may_have_more() {
+            self.enter(Until::Polled)?;
+            match self.serve_all()? {
+                0 => break,
+                more => served += more,
+            }
         }
         Ok(())
     }

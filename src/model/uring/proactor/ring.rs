@@ -190,8 +190,9 @@ impl Ring {
         self.inputs.give_back(input);
     }
 
-    /// Whether more has happened than what was told.
-    pub(super) fn has_more(&mut self) -> bool {
+    /// Whether more has happened than what was told. It may say so wrongly, and go on saying so until something happens:
+    /// the kernel raises this flag after it has queued what happened, which may have been told before.
+    pub(super) fn may_have_more(&mut self) -> bool {
         self.queues.submission().taskrun()
     }
 
