@@ -2,7 +2,7 @@
 
 use guardhouse::model::Pool;
 use guardhouse::sync::Lock;
-use guardhouse::{Client, Flow, Message, Server, Service, Session};
+use guardhouse::{Client, Flow, Message, Reply, Server, Service, Session};
 use parking_lot::Mutex;
 use std::error::Error;
 use std::io::Read;
@@ -31,8 +31,8 @@ impl Service for Greeter {
 struct Greeted;
 
 impl Session for Greeted {
-    fn receive(&mut self, _: &[u8], reply: &mut Vec<u8>) -> Flow {
-        reply.extend(b"goodbye\n");
+    fn receive(&mut self, _: &[u8], reply: &mut Reply<'_>) -> Flow {
+        reply.lend(b"goodbye\n");
         Flow::Close
     }
 }

@@ -2,7 +2,7 @@
 //! `cargo run --example shout -- select`
 
 use guardhouse::strategy::{self, ModelKind, ModelOptions};
-use guardhouse::{Client, Flow, Server, Service, Session};
+use guardhouse::{Client, Flow, Reply, Server, Service, Session};
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -17,8 +17,8 @@ impl Service for Shout {
 }
 
 impl Session for Shout {
-    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
-        reply.extend(bytes.to_ascii_uppercase());
+    fn receive(&mut self, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
+        reply.append(&bytes.to_ascii_uppercase());
         Flow::Continue
     }
 }

@@ -11,8 +11,8 @@
 //! still to be sent can only get less.
 
 use crate::client::Client;
-use crate::mailbox::{Flushed, Stay};
-use crate::service::{Flow, Service, Session};
+use crate::mailbox::{Flushed, Posters, Stay};
+use crate::service::{Flow, Reply, Service, Session};
 use crate::stats::Closed;
 use std::any::Any;
 use std::io::{self, IoSlice};
@@ -71,21 +71,32 @@ impl Connection {
         self.stage == Stage::Talking && !self.blocked
     }
 
-    /// Bytes have arrived. `reply` is scratch space. What the session answers is sent, as far as `send` goes.
+    /// Bytes have arrived. `reply` is scratch space, empty before and after. What the session answers is sent, as far as
+    /// `send` goes, where others do as `posters` says. Says whether the conversation [flows](Self::is_flowing) on.
     #[inline]
     pub(crate) fn receive(
         &mut self,
         bytes: &[u8],
         reply: &mut Vec<u8>,
+        posters: Posters,
         send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) {
-        reply.clear();
-        reply.shrink_to(LARGEST_SCRATCH);
-        let flow = self.contain(|session| session.as_mut().map(|s| s.receive(bytes, reply)));
+    ) -> bool {
+        let mut answer = Reply::new(reply);
+        let flow = self.contain(|session| {
+            let session = session.as_mut()?;
+            Some(session.receive(bytes, &mut answer))
+        });
+        if let Some(Some(Flow::Continue)) = flow {
+            let sent = self.answer(answer.as_bytes(), posters, send);
+            tidy(reply);
+            return sent;
+        }
         if let Some(Some(Flow::Close)) = flow {
             self.leave(Closed::ByService);
         }
-        self.answer(reply, send);
+        self.say_last(answer.as_bytes(), posters, send);
+        tidy(reply);
+        false
     }
 
     /// Nothing more will arrive: `why`.
@@ -93,12 +104,24 @@ impl Connection {
         &mut self,
         why: Closed,
         reply: &mut Vec<u8>,
+        posters: Posters,
         send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) {
-        reply.clear();
-        self.contain(|session| session.as_mut().map(|s| s.end(reply)));
+        let mut answer = Reply::new(reply);
+        self.contain(|session| session.as_mut().map(|s| s.end(&mut answer)));
         self.leave(why);
-        self.answer(reply, send);
+        self.say_last(answer.as_bytes(), posters, send);
+        tidy(reply);
+    }
+
+    #[cold]
+    fn say_last(
+        &mut self,
+        words: &[u8],
+        posters: Posters,
+        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) {
+        self.answer(words, posters, send);
     }
 
     /// Takes note of how a flush of this client's mailbox went.
@@ -135,17 +158,27 @@ impl Connection {
         }
     }
 
+    /// Says whether it left.
     #[inline]
-    fn answer(&mut self, reply: &[u8], mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) {
+    fn answer(
+        &mut self,
+        reply: &[u8],
+        posters: Posters,
+        mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> bool {
         if reply.is_empty() {
-            return;
+            return self.is_flowing();
         }
         let mailbox = self.client.mailbox();
-        match mailbox.reply_at_once(reply, &mut send) {
-            Ok(()) => self.blocked = false,
+        match mailbox.reply_at_once(reply, posters, &mut send) {
+            Ok(()) => {
+                self.blocked = false;
+                true
+            }
             Err(so_far) => {
                 let outcome = mailbox.reply_on(so_far, reply, self.stay, send);
                 self.flushed(outcome);
+                self.is_flowing()
             }
         }
     }
@@ -180,6 +213,15 @@ impl Connection {
         std::mem::forget(panic);
         self.stage = Stage::Leaving(Closed::Panicked);
         self.leave(Closed::Panicked);
+    }
+}
+
+/// Empties the scratch space.
+#[inline]
+fn tidy(reply: &mut Vec<u8>) {
+    if !reply.is_empty() {
+        reply.clear();
+        reply.shrink_to(LARGEST_SCRATCH);
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use guardhouse::model::{Pool, Select, Thread};
-//! use guardhouse::{Client, Flow, Server, Service, Session};
+//! use guardhouse::{Client, Flow, Reply, Server, Service, Session};
 //! use std::io::{Read, Write};
 //!
 //! /// Says everything back in capitals.
@@ -20,8 +20,8 @@
 //! }
 //!
 //! impl Session for Shout {
-//!     fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
-//!         reply.extend(bytes.to_ascii_uppercase());
+//!     fn receive(&mut self, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
+//!         reply.append(&bytes.to_ascii_uppercase());
 //!         Flow::Continue
 //!     }
 //! }
@@ -85,7 +85,7 @@ pub use limits::Limits;
 pub use message::Message;
 pub use registry::{Clients, Registry};
 pub use server::{Counters, Handle, Server, StartError};
-pub use service::{Flow, Service, Session};
+pub use service::{Flow, Reply, Service, Session};
 
 /// The README's example, kept true.
 #[cfg(doctest)]

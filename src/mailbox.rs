@@ -21,7 +21,7 @@
 //!   for a system call.
 //! * A reply into an `Idle` mailbox, the way of every echo, is sent straight from its buffer: two atomic
 //!   steps, no lock, no copy. These two steps (`Idle` to `Replying` and back) are the only ones
-//!   that are taken without the lock.
+//!   that are taken without the lock. Where posters only ring, and the owner alone sends, a look takes their place.
 //! * After a full socket the duty is `Blocked`: it belongs to whoever watches for writability.
 //!
 //! Lock order: registry, then mailbox; never two mailboxes.
@@ -112,6 +112,15 @@ pub(crate) enum Stay {
     AWhile,
     /// Until nothing is left: the thread that owns the client has nothing better to do.
     ToTheEnd,
+}
+
+/// What a poster does whose post makes it responsible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Posters {
+    /// It sends, or leaves it to whoever does.
+    Send,
+    /// It rings, and nobody but the client's owner ever sends.
+    Ring,
 }
 
 /// How far an answer came that did not go out at once.
@@ -289,7 +298,8 @@ impl Mailbox {
     }
 
     /// Sends the client's own answer. It is not subject to the limit: whoever drives the client does not read
-    /// on before it is sent. Without a copy when nothing else waits, which is nearly always.
+    /// on before it is sent. Without a copy when nothing else waits, which is nearly always. Where posters only ring, what
+    /// one of them posts meanwhile waits for its turn, and nobody has to be kept from sending.
     ///
     /// # Errors
     /// When it goes another way: [`reply_on`](Self::reply_on) does the rest.
@@ -297,13 +307,21 @@ impl Mailbox {
     pub(crate) fn reply_at_once(
         &self,
         answer: &[u8],
+        posters: Posters,
         mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> Result<(), SoFar> {
-        if !self.duty.step(Duty::Idle, Duty::Replying) {
+        let begun = match posters {
+            Posters::Send => self.duty.step(Duty::Idle, Duty::Replying),
+            Posters::Ring => self.duty.is(Duty::Idle),
+        };
+        if !begun {
             return Err(SoFar::OthersPosted);
         }
         match send(&[IoSlice::new(answer)]) {
-            Ok(sent) if sent == answer.len() && self.duty.step(Duty::Replying, Duty::Idle) => {
+            Ok(sent)
+                if sent == answer.len()
+                    && (posters == Posters::Ring || self.duty.step(Duty::Replying, Duty::Idle)) =>
+            {
                 Ok(())
             }
             outcome => Err(SoFar::Sent(outcome)),
@@ -368,10 +386,11 @@ impl Mailbox {
     pub(crate) fn reply(
         &self,
         answer: &[u8],
+        posters: Posters,
         stay: Stay,
         mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<Flushed> {
-        match self.reply_at_once(answer, &mut send) {
+        match self.reply_at_once(answer, posters, &mut send) {
             Ok(()) => Ok(Flushed::Empty),
             Err(so_far) => self.reply_on(so_far, answer, stay, send),
         }

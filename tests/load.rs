@@ -4,7 +4,7 @@ use guardhouse::load::{Idle, Load, LoadError, Shape, Stop, Traffic};
 use guardhouse::model::Thread;
 use guardhouse::service::Echo;
 use guardhouse::strategy::{self, LockKind, LockOptions, ModelKind, ModelOptions, ServiceKind};
-use guardhouse::{Client, Flow, Handle, Server, Service, Session};
+use guardhouse::{Client, Flow, Handle, Reply, Server, Service, Session};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -100,11 +100,11 @@ impl Service for Spoil {
 }
 
 impl Session for Spoil {
-    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
+    fn receive(&mut self, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
         if self.arrivals.fetch_add(1, Ordering::Relaxed) == 0 {
-            reply.extend_from_slice(bytes);
+            reply.append(bytes);
         } else {
-            reply.extend((self.answer)(bytes));
+            reply.append(&(self.answer)(bytes));
         }
         Flow::Continue
     }

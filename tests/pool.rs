@@ -8,7 +8,7 @@ use common::{PATIENCE, wait_until};
 use guardhouse::executor::Executor;
 use guardhouse::model::{Accept, Pool, WhenFull};
 use guardhouse::service::{Chat, Echo};
-use guardhouse::{Client, Flow, Service, Session};
+use guardhouse::{Client, Flow, Reply, Service, Session};
 use guardhouse::{Clients, Registry, Server};
 use parking_lot::{Condvar, Mutex};
 use std::io::ErrorKind;
@@ -224,7 +224,7 @@ impl Service for InParts {
 }
 
 impl Session for InParts {
-    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
+    fn receive(&mut self, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
         let scene = &*self.0;
         let here = Some(thread::current().id());
         if bytes.starts_with(b"join") {
@@ -240,7 +240,7 @@ impl Session for InParts {
         } else {
             scene.change(|state| state.answers = here);
         }
-        reply.extend_from_slice(bytes);
+        reply.append(bytes);
         Flow::Continue
     }
 }

@@ -3,7 +3,7 @@
 
 use guardhouse::mailbox::{Mailbox, Outlet};
 use guardhouse::strategy::{self, LockKind, LockOptions, ServiceKind};
-use guardhouse::{Client, ClientId, Flow, Service, Session};
+use guardhouse::{Client, ClientId, Flow, Reply, Service, Session};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
@@ -43,9 +43,10 @@ impl Guest {
         let Some(session) = &mut self.session else {
             return;
         };
-        let mut reply = Vec::new();
+        let mut buffer = Vec::new();
+        let mut reply = Reply::new(&mut buffer);
         let flow = session.receive(bytes, &mut reply);
-        self.screen.0.lock().extend(reply);
+        self.screen.0.lock().extend(reply.as_bytes());
         if flow == Flow::Close {
             self.session = None;
         }
@@ -53,9 +54,10 @@ impl Guest {
 
     fn end(&mut self) {
         if let Some(mut session) = self.session.take() {
-            let mut reply = Vec::new();
+            let mut buffer = Vec::new();
+            let mut reply = Reply::new(&mut buffer);
             session.end(&mut reply);
-            self.screen.0.lock().extend(reply);
+            self.screen.0.lock().extend(reply.as_bytes());
         }
     }
 

@@ -8,7 +8,7 @@ use guardhouse::model::{Model, Pool, Select, Thread};
 use guardhouse::registry::Membership;
 use guardhouse::service::Chat;
 use guardhouse::sync::Lock;
-use guardhouse::{Client, Clients, Flow, Message, Registry, Server, Service, Session};
+use guardhouse::{Client, Clients, Flow, Message, Registry, Reply, Server, Service, Session};
 use parking_lot::Mutex;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl<L: Lock<Value = Clients> + 'static> Service for Relay<L> {
 }
 
 impl<L: Lock<Value = Clients>> Session for RelaySession<L> {
-    fn receive(&mut self, bytes: &[u8], _: &mut Vec<u8>) -> Flow {
+    fn receive(&mut self, bytes: &[u8], _: &mut Reply<'_>) -> Flow {
         self.0.registry().broadcast(&Message::from(bytes));
         Flow::Continue
     }

@@ -106,7 +106,7 @@ fn a_reply_cut_at_every_position_stays_whole_and_before_later_posts() {
     for room in 0..=3 {
         let mailbox = mailbox(99);
         let taken = RefCell::default();
-        let replied = mailbox.reply(b"abc", Stay::AWhile, socket(room, &taken));
+        let replied = mailbox.reply(b"abc", Posters::Send, Stay::AWhile, socket(room, &taken));
         assert_eq!(replied.unwrap() == Flushed::Empty, room == 3, "{room}");
         let _ = mailbox.post(&Message::from("def"));
         assert_eq!(mailbox.flush(socket(99, &taken)).unwrap(), Flushed::Empty);
@@ -119,7 +119,7 @@ fn a_post_during_a_reply_is_sent_by_who_replies() {
     let mailbox = mailbox(99);
     let taken = RefCell::new(Vec::new());
     let mut first = true;
-    let replied = mailbox.reply(b"reply ", Stay::AWhile, |slices| {
+    let replied = mailbox.reply(b"reply ", Posters::Send, Stay::AWhile, |slices| {
         if std::mem::take(&mut first) {
             assert_eq!(mailbox.post(&Message::from("post")), Posted::Queued);
         }
@@ -134,7 +134,7 @@ fn a_reply_goes_out_after_what_was_posted_before_it() {
     let mailbox = mailbox(99);
     let taken = RefCell::default();
     assert_eq!(mailbox.post(&Message::from("post ")), Posted::Ring);
-    let replied = mailbox.reply(b"reply", Stay::AWhile, socket(99, &taken));
+    let replied = mailbox.reply(b"reply", Posters::Send, Stay::AWhile, socket(99, &taken));
     assert_eq!(replied.unwrap(), Flushed::Empty);
     assert_eq!(taken.into_inner(), b"post reply");
     // The poster comes too late, which is no harm.
@@ -179,7 +179,9 @@ fn posts_before_the_socket_was_found_full_do_not_overflow_a_small_mailbox() {
 #[test]
 fn a_reply_that_waits_leaves_room_for_posts() {
     let mailbox = mailbox(5);
-    let replied = mailbox.reply(b"a long reply", Stay::AWhile, |_| would_block());
+    let replied = mailbox.reply(b"a long reply", Posters::Send, Stay::AWhile, |_| {
+        would_block()
+    });
     assert_eq!(replied.unwrap(), Flushed::Blocked);
     assert!(!mailbox.is_idle());
     assert_eq!(mailbox.post(&Message::from("12345")), Posted::Queued);
@@ -229,7 +231,12 @@ fn many_posters_and_a_replying_owner_lose_and_mix_nothing() {
         }
         for n in 0..EACH {
             mailbox
-                .reply(format!("owner {n}\n").as_bytes(), Stay::ToTheEnd, send)
+                .reply(
+                    format!("owner {n}\n").as_bytes(),
+                    Posters::Send,
+                    Stay::ToTheEnd,
+                    send,
+                )
                 .unwrap();
         }
     });

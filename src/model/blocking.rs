@@ -5,7 +5,7 @@ use super::warden::{Doing, Place, Seat, Warden};
 use super::{Buffers, Context, LAST_CALL};
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
-use crate::mailbox::Stay;
+use crate::mailbox::{Posters, Stay};
 use crate::net::Listener;
 use crate::net::socket::{self, Wait};
 use crate::stats::{Closed, Refusal};
@@ -161,11 +161,11 @@ impl<'a> House<'a> {
             seat.now(Doing::Working);
             match received {
                 Ok(0) => match self.why_input_ended(seat) {
-                    Ok(why) => connection.end(why, reply, send),
+                    Ok(why) => connection.end(why, reply, Posters::Send, send),
                     Err(why) => connection.abandon(why),
                 },
                 Ok(received) => {
-                    connection.receive(&input[..received], reply, send);
+                    connection.receive(&input[..received], reply, Posters::Send, send);
                     if received == input.len() {
                         Buffers::filled(input);
                     }

@@ -6,7 +6,7 @@
 use super::{Buffers, LAST_CALL};
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
-use crate::mailbox::Stay;
+use crate::mailbox::{Posters, Stay};
 use crate::net::socket::{self, ACKNOWLEDGED_YET, LINGER, Wait};
 use crate::poller::Interest;
 use crate::service::Service;
@@ -16,6 +16,7 @@ use std::borrow::Borrow;
 use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Between the last byte sent and the closing of the socket.
@@ -65,7 +66,20 @@ impl Parting {
     }
 }
 
-impl<S: Borrow<TcpStream>> Occupant<S> {
+/// The socket of an occupant: its own, or shared with those who post to it.
+pub(super) trait Socket: Borrow<TcpStream> {
+    const POSTERS: Posters;
+}
+
+impl Socket for TcpStream {
+    const POSTERS: Posters = Posters::Ring;
+}
+
+impl Socket for Arc<TcpStream> {
+    const POSTERS: Posters = Posters::Send;
+}
+
+impl<S: Socket> Occupant<S> {
     pub(super) fn new(
         service: &dyn Service,
         client: Client,
@@ -102,21 +116,27 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     }
 
     /// [`receive`](Self::receive) of a client that is [flowing](Connection::is_flowing), as nearly all are nearly always.
-    /// Whoever ceases to flow is still to be [flushed](Self::flush).
+    /// Says whether it still is; if not, it is still to be [flushed](Self::flush).
     #[inline]
     pub(super) fn receive_flowing(
         &mut self,
         buffers: &mut Buffers,
         ended: impl FnOnce() -> Closed,
-    ) {
+    ) -> bool {
         let Buffers { input, reply } = buffers;
         let stream = self.stream.borrow().as_fd();
         match socket::receive(stream, input, Wait::Never) {
-            Ok(received @ 1..) => self
-                .connection
-                .receive(&input[..received], reply, |slices| send_now(stream, slices)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            over => self.received(over.map(|_| &[][..]), reply, ended(), send_now),
+            Ok(received @ 1..) => {
+                self.connection
+                    .receive(&input[..received], reply, S::POSTERS, |slices| {
+                        send_now(stream, slices)
+                    })
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+            over => {
+                self.received(over.map(|_| &[][..]), reply, ended(), send_now);
+                false
+            }
         }
     }
 
@@ -139,7 +159,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
             Ok(bytes) => {
                 let stream = self.stream.borrow().as_fd();
                 self.connection
-                    .receive(bytes, reply, |slices| send(stream, slices));
+                    .receive(bytes, reply, S::POSTERS, |slices| send(stream, slices));
                 // Its own posts, or others', may wait for the end of the turn; what the session said last
                 // must not be cut off by them.
                 if self.connection.stage() != Stage::Talking {
@@ -167,7 +187,7 @@ impl<S: Borrow<TcpStream>> Occupant<S> {
     ) {
         let stream = self.stream.borrow().as_fd();
         self.connection
-            .end(why, reply, |slices| send(stream, slices));
+            .end(why, reply, S::POSTERS, |slices| send(stream, slices));
         self.flush_through(send);
     }
 
@@ -381,7 +401,6 @@ mod tests {
     use crate::mailbox::{Mailbox, Outlet};
     use crate::service::Echo;
     use std::net::TcpListener;
-    use std::sync::Arc;
 
     struct Nowhere;
 

@@ -233,9 +233,9 @@ impl<'a, P: Poller> Reactor<'a, P> {
             return;
         }
         let phase = self.phase;
-        occupant.receive_flowing(&mut self.buffers, || phase.end_of_input());
+        let flows = occupant.receive_flowing(&mut self.buffers, || phase.end_of_input());
         occupant.touch(self.woke);
-        if !occupant.connection.is_flowing() {
+        if !flows {
             self.stalled(key);
         }
     }

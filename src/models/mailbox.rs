@@ -1,7 +1,7 @@
 //! Every order of posters, an owner and its watcher at a mailbox: who sends is never nobody, and never two.
 
 use super::check;
-use crate::mailbox::{Flushed, Mailbox, Outlet, Posted, Stay};
+use crate::mailbox::{Flushed, Mailbox, Outlet, Posted, Posters, Stay};
 use crate::message::Message;
 use loom::cell::UnsafeCell;
 use loom::thread;
@@ -64,6 +64,16 @@ impl Outlet for AtOnce {
     }
 }
 
+/// The outlet of a reactor: whoever is to ring says so, and the owner sends at the end of its turn.
+#[derive(Clone, Default)]
+struct Bell(Arc<AtomicBool>);
+
+impl Outlet for Bell {
+    fn ring(&self, _: &Arc<Mailbox>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 fn mailbox(socket: &Arc<Socket>) -> Arc<Mailbox> {
     Arc::new(Mailbox::new(1024, Box::new(AtOnce(Arc::clone(socket)))))
 }
@@ -85,7 +95,9 @@ fn a_reply_and_a_post_are_both_sent_by_one_at_a_time() {
         let socket = Socket::new(false);
         let mailbox = mailbox(&socket);
         let other = poster(&mailbox, "p");
-        let replied = mailbox.reply(b"r", Stay::ToTheEnd, |slices| socket.send(slices));
+        let replied = mailbox.reply(b"r", Posters::Send, Stay::ToTheEnd, |slices| {
+            socket.send(slices)
+        });
         assert!(replied.is_ok());
         other.join().unwrap();
         assert_eq!(socket.arrived(), "pr");
@@ -106,7 +118,9 @@ fn two_replies_and_two_posts_are_all_sent() {
             })
         };
         for answer in [b"r", b"s"] {
-            let replied = mailbox.reply(answer, Stay::AWhile, |slices| socket.send(slices));
+            let replied = mailbox.reply(answer, Posters::Send, Stay::AWhile, |slices| {
+                socket.send(slices)
+            });
             assert!(replied.is_ok());
         }
         other.join().unwrap();
@@ -121,7 +135,9 @@ fn two_posters_and_a_reply_are_all_sent() {
         let socket = Socket::new(false);
         let mailbox = mailbox(&socket);
         let others = [poster(&mailbox, "p"), poster(&mailbox, "q")];
-        let replied = mailbox.reply(b"r", Stay::AWhile, |slices| socket.send(slices));
+        let replied = mailbox.reply(b"r", Posters::Send, Stay::AWhile, |slices| {
+            socket.send(slices)
+        });
         assert!(replied.is_ok());
         for other in others {
             other.join().unwrap();
@@ -132,12 +148,41 @@ fn two_posters_and_a_reply_are_all_sent() {
 }
 
 #[test]
+fn an_owner_who_alone_sends_loses_nothing_that_is_posted_while_it_replies() {
+    for is_full in [false, true] {
+        check(move || {
+            let socket = Socket::new(is_full);
+            let bell = Bell::default();
+            let mailbox = Arc::new(Mailbox::new(1024, Box::new(bell.clone())));
+            let other = poster(&mailbox, "p");
+            for answer in [b"r", b"s"] {
+                let replied = mailbox.reply(answer, Posters::Ring, Stay::AWhile, |slices| {
+                    socket.send(slices)
+                });
+                assert!(replied.is_ok());
+            }
+            other.join().unwrap();
+            // The end of the turn, or room at last.
+            if bell.0.load(Ordering::Acquire) || is_full {
+                assert!(mailbox.flush(|slices| socket.send(slices)).is_ok());
+            }
+            let taken = String::from_utf8(socket.taken.lock().unwrap().clone()).unwrap();
+            assert_eq!(socket.arrived(), "prs");
+            assert!(taken.find('r') < taken.find('s'), "in this order: {taken}");
+            assert!(mailbox.is_idle());
+        });
+    }
+}
+
+#[test]
 fn what_found_the_socket_full_is_left_to_its_watcher() {
     check(|| {
         let socket = Socket::new(true);
         let mailbox = mailbox(&socket);
         let other = poster(&mailbox, "p");
-        let replied = mailbox.reply(b"r", Stay::AWhile, |slices| socket.send(slices));
+        let replied = mailbox.reply(b"r", Posters::Send, Stay::AWhile, |slices| {
+            socket.send(slices)
+        });
         assert!(replied.is_ok());
         other.join().unwrap();
         // Whoever met the full socket left the duty blocked, unless another sent on after it.
@@ -177,7 +222,9 @@ fn who_leaves_beside_a_poster_gets_its_answer_before_the_closing() {
         let socket = Socket::new(false);
         let mailbox = mailbox(&socket);
         let other = poster(&mailbox, "p");
-        let replied = mailbox.reply(b"r", Stay::AWhile, |slices| socket.send(slices));
+        let replied = mailbox.reply(b"r", Posters::Send, Stay::AWhile, |slices| {
+            socket.send(slices)
+        });
         assert!(replied.is_ok());
         let flushed = mailbox.flush_when_free(|slices| socket.send(slices));
         assert!(matches!(flushed, Ok(Flushed::Empty)));

@@ -1,6 +1,6 @@
 //! [`Chat`]: every line to everyone.
 
-use super::{Flow, Service, Session};
+use super::{Flow, Reply, Service, Session};
 use crate::client::Client;
 use crate::codec::Lines;
 use crate::message::Message;
@@ -68,20 +68,20 @@ impl<L: Lock<Value = Clients>> Talker<L> {
 }
 
 impl<L: Lock<Value = Clients>> Session for Talker<L> {
-    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
+    fn receive(&mut self, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
         let mut whole = Vec::new();
         let fed = self.lines.feed(bytes, &mut whole);
         self.relay(&whole);
         match fed {
             Ok(()) => Flow::Continue,
             Err(too_long) => {
-                reply.extend_from_slice(format!("error: {too_long}\n").as_bytes());
+                reply.append(format!("error: {too_long}\n").as_bytes());
                 Flow::Close
             }
         }
     }
 
-    fn end(&mut self, _: &mut Vec<u8>) {
+    fn end(&mut self, _: &mut Reply<'_>) {
         let mut whole = Vec::new();
         self.lines.finish(&mut whole);
         self.relay(&whole);

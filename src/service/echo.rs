@@ -1,6 +1,6 @@
 //! [`Echo`]: every byte back, in order.
 
-use super::{Flow, Service, Session};
+use super::{Flow, Reply, Service, Session};
 use crate::client::Client;
 
 /// Sends every byte back to who sent it (RFC 862).
@@ -18,8 +18,8 @@ impl Service for Echo {
 }
 
 impl Session for Echo {
-    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
-        reply.extend_from_slice(bytes);
+    fn receive<'a>(&mut self, bytes: &'a [u8], reply: &mut Reply<'a>) -> Flow {
+        reply.lend(bytes);
         Flow::Continue
     }
 }

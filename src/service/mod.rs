@@ -6,10 +6,12 @@
 mod chat;
 mod echo;
 mod registered;
+mod reply;
 
 pub use chat::Chat;
 pub use echo::Echo;
 pub use registered::Registered;
+pub use reply::Reply;
 
 use crate::client::Client;
 use crate::sync::LockStats;
@@ -37,13 +39,13 @@ pub trait Service: Send + Sync {
 
 /// One client's conversation. Dropping it is leaving.
 pub trait Session: Send {
-    /// Bytes have arrived, cut anywhere. Appends to `reply` what this client shall be sent; it goes out
+    /// Bytes have arrived, cut anywhere. Says in `reply` what this client shall be sent; it goes out
     /// after whatever was posted to the client's mailbox before this call returned. Called by one thread at a time, not always by the same.
-    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow;
+    fn receive<'a>(&mut self, bytes: &'a [u8], reply: &mut Reply<'a>) -> Flow;
 
-    /// The client will send nothing more (it half-closed, or the server drains). What is appended to
+    /// The client will send nothing more (it half-closed, or the server drains). What is said in
     /// `reply` is still sent; then the server closes.
-    fn end(&mut self, reply: &mut Vec<u8>) {
+    fn end(&mut self, reply: &mut Reply<'_>) {
         let _ = reply;
     }
 }

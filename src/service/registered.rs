@@ -1,6 +1,6 @@
 //! [`Registered`]: any service, with its clients in a registry.
 
-use super::{Flow, Service, Session};
+use super::{Flow, Reply, Service, Session};
 use crate::client::Client;
 use crate::registry::{Clients, Membership, Registry};
 use crate::sync::{Lock, LockStats};
@@ -56,11 +56,11 @@ struct Member<L: Lock<Value = Clients>> {
 }
 
 impl<L: Lock<Value = Clients>> Session for Member<L> {
-    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
+    fn receive<'a>(&mut self, bytes: &'a [u8], reply: &mut Reply<'a>) -> Flow {
         self.session.receive(bytes, reply)
     }
 
-    fn end(&mut self, reply: &mut Vec<u8>) {
+    fn end(&mut self, reply: &mut Reply<'_>) {
         self.session.end(reply);
     }
 }

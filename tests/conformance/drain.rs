@@ -3,7 +3,7 @@
 use crate::common::peer::{LONG_LINE, Peer};
 use crate::common::{PATIENCE, wait_until};
 use crate::house::{PLANNED, Subject, until};
-use guardhouse::{Client, Flow, Handle, Service, Session};
+use guardhouse::{Client, Flow, Handle, Reply, Service, Session};
 use parking_lot::{Condvar, Mutex};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -71,11 +71,11 @@ impl Service for Gated {
 }
 
 impl Session for Gated {
-    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
+    fn receive(&mut self, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
         if bytes.starts_with(b"wait") {
             self.change(|gate| gate.waiting = true, |gate| gate.open);
         }
-        reply.extend_from_slice(bytes);
+        reply.append(bytes);
         Flow::Continue
     }
 }
@@ -138,8 +138,8 @@ impl Service for Counted {
 }
 
 impl Session for Counted {
-    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
-        reply.extend_from_slice(bytes);
+    fn receive(&mut self, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
+        reply.append(bytes);
         self.0.fetch_add(bytes.len(), Ordering::SeqCst);
         Flow::Continue
     }

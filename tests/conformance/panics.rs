@@ -4,7 +4,7 @@
 use crate::common::peer::Peer;
 use crate::house::{Members, PLANNED, Subject, until};
 use guardhouse::strategy::ModelKind;
-use guardhouse::{Client, Flow, Handle, Service, Session};
+use guardhouse::{Client, Flow, Handle, Reply, Service, Session};
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,15 +38,15 @@ impl Service for Fragile {
 }
 
 impl Session for FragileSession {
-    fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
+    fn receive(&mut self, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
         assert_ne!(bytes, b"panic\n", "{PLANNED}receive");
         if bytes == b"which process?\n" {
-            reply.extend(format!("{}\n", process::id()).into_bytes());
+            reply.append(format!("{}\n", process::id()).as_bytes());
             return Flow::Continue;
         }
         self.breaks_at_end = bytes == b"panic at the end\n";
         self.breaks_when_dropped = bytes == b"panic when dropped\n";
-        reply.extend_from_slice(bytes);
+        reply.append(bytes);
         if self.breaks_when_dropped {
             Flow::Close
         } else {
@@ -54,7 +54,7 @@ impl Session for FragileSession {
         }
     }
 
-    fn end(&mut self, _: &mut Vec<u8>) {
+    fn end(&mut self, _: &mut Reply<'_>) {
         assert!(!self.breaks_at_end, "{PLANNED}end");
     }
 }

@@ -122,6 +122,13 @@ BUGS = [
         "mailbox::a_reply_and_a_post_are_both_sent_by_one_at_a_time",
     ),
     (
+        "an owner who alone sends, and does not look whether others posted before",
+        "src/mailbox.rs",
+        "Posters::Ring => self.duty.is(Duty::Idle),",
+        "Posters::Ring => true,",
+        "mailbox::an_owner_who_alone_sends_loses_nothing_that_is_posted_while_it_replies",
+    ),
+    (
         "a mailbox that does not say when the duty is free",
         "src/mailbox.rs",
         "            self.freed.notify_one();\n",

@@ -72,7 +72,7 @@ pub fn orphaned() -> &'static AtomicBool {
 ///
 /// ```no_run
 /// use guardhouse::model::{Process, Program, serve_as_child};
-/// use guardhouse::{Client, Flow, Server, Service, Session};
+/// use guardhouse::{Client, Flow, Reply, Server, Service, Session};
 ///
 /// struct Shout;
 ///
@@ -88,8 +88,8 @@ pub fn orphaned() -> &'static AtomicBool {
 /// }
 ///
 /// impl Session for Shout {
-///     fn receive(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Flow {
-///         reply.extend(bytes.to_ascii_uppercase());
+///     fn receive(&mut self, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
+///         reply.append(&bytes.to_ascii_uppercase());
 ///         Flow::Continue
 ///     }
 /// }

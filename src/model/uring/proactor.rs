@@ -223,14 +223,14 @@ impl<'a> Proactor<'a> {
         let Some(input) = completion.into_input() else {
             return;
         };
-        guest.converse(
+        let flows = guest.converse(
             self.ring.bytes(&input),
             &mut self.buffers.reply,
             &mut self.outgoing,
         );
         self.ring.give_back(input);
         guest.occupant.touch(self.woke);
-        if !guest.occupant.connection.is_flowing() {
+        if !flows {
             guest.flush(&mut self.outgoing);
             self.settle(key);
         }

@@ -19,11 +19,12 @@ use crate::client::ClientId;
 use crate::connection::Stage;
 use crate::mailbox::Flushed;
 use crate::model::Buffers;
-use crate::model::occupant::Occupant;
+use crate::model::occupant::{Occupant, Socket};
 use crate::net::socket::{self, Wait};
 use crate::stats::Closed;
 use rustix::io::Errno;
 use std::io::{self, IoSlice};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -134,10 +135,15 @@ impl Guest {
         done
     }
 
-    /// Something was received, and it [is steady](Self::is_steady). If it ceases to flow, it is still to be
-    /// [flushed](Self::flush).
+    /// Something was received, and it [is steady](Self::is_steady). Says whether it still flows; if not, it is still to
+    /// be [flushed](Self::flush).
     #[inline]
-    pub(super) fn converse(&mut self, bytes: &[u8], reply: &mut Vec<u8>, outgoing: &mut Outgoing) {
+    pub(super) fn converse(
+        &mut self,
+        bytes: &[u8],
+        reply: &mut Vec<u8>,
+        outgoing: &mut Outgoing,
+    ) -> bool {
         let mut cut_short = None;
         let (key, stream) = (self.key, self.occupant.stream.as_fd());
         let mut way = Way {
@@ -147,15 +153,17 @@ impl Guest {
             cut_short: &mut cut_short,
         };
         let connection = &mut self.occupant.connection;
-        connection.receive(bytes, reply, move |slices| {
+        let flows = connection.receive(bytes, reply, TcpStream::POSTERS, move |slices| {
             match way.outgoing.gather(way.gathered, key, stream, slices) {
                 Some(all) => Ok(all),
                 None => way.send(stream, slices),
             }
         });
-        if let Some(sent) = cut_short {
-            self.take_back(outgoing, sent);
-        }
+        let Some(sent) = cut_short else {
+            return flows;
+        };
+        self.take_back(outgoing, sent);
+        false
     }
 
     /// It talks, reads, and is received from, as nearly all are nearly always.
