@@ -1,0 +1,7 @@
+//! `guardhouse compare` as people and scripts run it.
+#![cfg(feature = "cli")]
+
+mod choice;
+mod interruption;
+mod lab;
+mod reports;

@@ -1,0 +1,15 @@
+//! Servers that are several processes: what becomes of clients, of the others and of the count when one of them is
+//! killed, cannot be started, or does not end.
+
+#[path = "../common/child.rs"]
+mod child;
+#[path = "../common/mod.rs"]
+mod common;
+
+mod drains;
+mod family;
+mod losses;
+mod orphans;
+mod refusals;
+mod starts;
+mod work;
