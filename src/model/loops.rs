@@ -11,14 +11,13 @@
 //! A loop is a function that serves whoever comes in at its [`Entrance`]. When one ends, for whatever reason, the others
 //! are drained.
 
+mod inbox;
+
+use self::inbox::{Dealer, Inbox};
 use super::acceptor::{Accepted, Acceptor, Door, Newcomer};
 use super::{Context, Deal, only};
 use crate::net::Listener;
-use crate::poller::Waker;
 use crate::shutdown::Shutdown;
-use crate::stats::Closed;
-use parking_lot::Mutex;
-use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -58,7 +57,7 @@ impl<'a> Entrance<'a> {
     pub(super) fn is_over(&self) -> bool {
         match self {
             Self::Door(_) => true,
-            Self::Inbox(inbox) => inbox.0.pile.lock().is_over(),
+            Self::Inbox(inbox) => inbox.is_over(),
         }
     }
 }
@@ -67,103 +66,7 @@ impl AsFd for Entrance<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Door(acceptor) => acceptor.as_fd(),
-            Self::Inbox(inbox) => inbox.0.waker.as_fd(),
-        }
-    }
-}
-
-/// Taken out of an inbox at one turn.
-const TURN: usize = 64;
-
-/// Clients that were accepted for a loop and are not in it yet. Each holds a descriptor and its admission, which is
-/// what bounds their number.
-struct Shared<'a> {
-    context: Context<'a>,
-    pile: Mutex<Pile>,
-    waker: Waker,
-}
-
-#[derive(Default)]
-struct Pile {
-    newcomers: VecDeque<Newcomer>,
-    /// The acceptor has ended.
-    no_more: bool,
-    /// The loop has ended before the acceptor.
-    deserted: bool,
-}
-
-impl Pile {
-    fn is_over(&self) -> bool {
-        self.no_more && self.newcomers.is_empty()
-    }
-}
-
-impl Shared<'_> {
-    /// From the acceptor's thread.
-    fn deal(&self, newcomer: Newcomer) {
-        let mut pile = self.pile.lock();
-        if pile.deserted {
-            drop(pile);
-            self.cut_off(newcomer);
-            return;
-        }
-        let ring = pile.newcomers.is_empty();
-        pile.newcomers.push_back(newcomer);
-        drop(pile);
-        if ring {
-            self.waker.wake();
-        }
-    }
-
-    fn no_more(&self) {
-        self.pile.lock().no_more = true;
-        self.waker.wake();
-    }
-
-    /// The loop that was to serve this client broke.
-    fn cut_off(&self, newcomer: Newcomer) {
-        let Newcomer {
-            id,
-            addr,
-            stream,
-            permit,
-        } = newcomer;
-        let why = Closed::Forced;
-        self.context.stats.opened();
-        tracing::info!(client = %id, %addr, %why, "closed before it was served");
-        self.context.stats.closed(why, 0);
-        drop(permit);
-        drop(stream);
-    }
-}
-
-/// The loop's end of it.
-pub(super) struct Inbox<'a>(Arc<Shared<'a>>);
-
-impl Inbox<'_> {
-    fn accept(&self, mut admit: impl FnMut(Newcomer)) {
-        let mut turn = {
-            let mut pile = self.0.pile.lock();
-            let rest = pile.newcomers.len().min(TURN);
-            let rest = pile.newcomers.split_off(rest);
-            if rest.is_empty() {
-                self.0.waker.clear();
-            }
-            std::mem::replace(&mut pile.newcomers, rest)
-        };
-        turn.drain(..).for_each(&mut admit);
-    }
-}
-
-impl Drop for Inbox<'_> {
-    fn drop(&mut self) {
-        let left = {
-            let mut pile = self.0.pile.lock();
-            pile.deserted = true;
-            std::mem::take(&mut pile.newcomers)
-        };
-        for newcomer in left {
-            self.0.cut_off(newcomer);
+            Self::Inbox(inbox) => inbox.as_fd(),
         }
     }
 }
@@ -174,27 +77,6 @@ struct Ending<'a>(&'a Shutdown);
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.drain();
-    }
-}
-
-/// The acceptor's ends of all inboxes.
-struct Dealer<'a> {
-    inboxes: Vec<Arc<Shared<'a>>>,
-    next: usize,
-}
-
-impl Dealer<'_> {
-    fn deal(&mut self, newcomer: Newcomer) {
-        self.inboxes[self.next].deal(newcomer);
-        self.next = (self.next + 1) % self.inboxes.len();
-    }
-}
-
-impl Drop for Dealer<'_> {
-    fn drop(&mut self) {
-        for inbox in &self.inboxes {
-            inbox.no_more();
-        }
     }
 }
 
@@ -219,21 +101,12 @@ pub(super) fn run<'env>(
     if loops == 1 {
         return serve(Entrance::alone(listeners, context)?);
     }
-    let mut dealer = Dealer {
-        inboxes: Vec::new(),
-        next: 0,
-    };
+    let mut dealer = Dealer::default();
     let mut entrances = Vec::new();
     let acceptor = match deal {
         Deal::Acceptor => {
             for _ in 0..loops {
-                let inbox = Arc::new(Shared {
-                    context,
-                    pile: Mutex::default(),
-                    waker: Waker::new()?,
-                });
-                dealer.inboxes.push(Arc::clone(&inbox));
-                entrances.push(Entrance::Inbox(Inbox(inbox)));
+                entrances.push(Entrance::Inbox(dealer.open_inbox(context)?));
             }
             Some(Acceptor::alone(only(listeners), context)?)
         }
@@ -283,126 +156,4 @@ pub(super) fn run<'env>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::limits::Limits;
-    use crate::service::Echo;
-    use crate::stats::Stats;
-    use rustix::event::{PollFd, PollFlags, poll};
-    use std::net::{SocketAddr, TcpStream};
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    const THREE: NonZeroUsize = NonZeroUsize::new(3).unwrap();
-    const CLIENTS: usize = 6;
-
-    struct House {
-        shutdown: Shutdown,
-        stats: Stats,
-        listener: Listener,
-        clients: Vec<TcpStream>,
-    }
-
-    impl House {
-        /// With clients at the door already.
-        fn new() -> Self {
-            let listener = Listener::bind(([127, 0, 0, 1], 0).into(), 64).unwrap();
-            let addr: SocketAddr = listener.local_addr().unwrap();
-            Self {
-                shutdown: Shutdown::new().unwrap(),
-                stats: Stats::default(),
-                listener,
-                clients: (0..CLIENTS)
-                    .map(|_| TcpStream::connect(addr).unwrap())
-                    .collect(),
-            }
-        }
-
-        fn run(
-            self,
-            serve: impl for<'a> Fn(Entrance<'a>, Context<'a>) -> io::Result<()> + Sync,
-        ) -> (io::Result<()>, Stats) {
-            let outcome = {
-                let context = Context {
-                    service: &Echo,
-                    limits: Limits::default(),
-                    shutdown: &self.shutdown,
-                    stats: &self.stats,
-                };
-                let listeners = vec![self.listener];
-                run(THREE, Deal::Acceptor, listeners, context, |entrance| {
-                    serve(entrance, context)
-                })
-            };
-            drop(self.clients);
-            assert!(self.shutdown.is_draining());
-            (outcome, self.stats)
-        }
-    }
-
-    /// Counts who comes in until nobody does any more.
-    fn count(mut entrance: Entrance<'_>, mut came: impl FnMut()) {
-        while !entrance.is_over() {
-            let mut fds = [PollFd::new(&entrance, PollFlags::IN)];
-            poll(&mut fds, None).unwrap();
-            entrance.accept(|_| came()).unwrap();
-        }
-    }
-
-    #[test]
-    fn clients_are_dealt_out_in_turn() {
-        let (came, dealt) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        let (outcome, stats) = House::new().run(|entrance, context| {
-            let mut own = 0;
-            count(entrance, || {
-                own += 1;
-                if came.fetch_add(1, Ordering::SeqCst) + 1 == CLIENTS {
-                    context.shutdown.drain();
-                }
-            });
-            dealt.lock().push(own);
-            Ok(())
-        });
-        outcome.unwrap();
-        assert_eq!(*dealt.lock(), [2, 2, 2]);
-        assert_eq!(stats.snapshot().accepted, CLIENTS as u64);
-    }
-
-    #[test]
-    fn a_loop_that_breaks_drains_the_others_and_counts_who_waited_for_it() {
-        let broken = AtomicUsize::new(0);
-        let came = AtomicUsize::new(0);
-        let (outcome, stats) = House::new().run(|entrance, _| {
-            if broken.fetch_add(1, Ordering::SeqCst) == 0 {
-                return Err(io::Error::other("planned"));
-            }
-            count(entrance, || {
-                came.fetch_add(1, Ordering::SeqCst);
-            });
-            Ok(())
-        });
-        assert_eq!(outcome.unwrap_err().to_string(), "planned");
-        let stats = stats.snapshot();
-        assert_eq!(stats.forced, stats.opened);
-        assert_eq!(stats.accepted, stats.opened + came.into_inner() as u64);
-    }
-
-    #[test]
-    fn a_panic_in_a_loop_ends_the_server_and_does_not_hang_it() {
-        let first = AtomicUsize::new(0);
-        let house = House::new();
-        let shutdown = house.shutdown.clone();
-        let left = catch_unwind(AssertUnwindSafe(|| {
-            house.run(|entrance, _| {
-                if first.fetch_add(1, Ordering::SeqCst) == 0 {
-                    resume_unwind(Box::new("the loop fell apart"));
-                }
-                count(entrance, || {});
-                Ok(())
-            })
-        }));
-        let thrown = left.expect_err("it goes on to whoever called");
-        assert_eq!(thrown.downcast_ref(), Some(&"the loop fell apart"));
-        assert!(shutdown.is_draining());
-    }
-}
+mod tests;
