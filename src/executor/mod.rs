@@ -70,7 +70,8 @@ impl Executor {
     /// How many jobs wait is not limited here: whoever hands them over sees to that. When the door ends, also by a panic,
     /// the jobs have to come to an end without it.
     ///
-    /// A panic in `work` costs that job and its thread's state, which is made anew. It is logged.
+    /// A panic in `work` costs that job and its thread's state, which is made anew. It is logged; a log that panics, too,
+    /// costs no more than that.
     ///
     /// # Errors
     /// When a thread cannot be started. The door was not called then.
@@ -109,7 +110,7 @@ impl<State, Work> Crew<State, Work> {
         (self.state)()
     }
 
-    /// Does one job. Never panics.
+    /// Does one job. Never panics: a worker that is lost would be missed by nobody but the clients who wait for it.
     fn work<J, S>(&self, job: J, state: &mut S)
     where
         State: Fn() -> S,
@@ -117,10 +118,12 @@ impl<State, Work> Crew<State, Work> {
     {
         let done = catch_unwind(AssertUnwindSafe(|| (self.work)(job, state)));
         if let Err(panic) = done {
-            tracing::error!("a job panicked; its worker goes on");
             // What was thrown may panic again when it is dropped.
             std::mem::forget(panic);
             *state = self.state();
+            // It may have been the log that panicked, and it may do so again.
+            let said = catch_unwind(|| tracing::error!("a job panicked; its worker goes on"));
+            std::mem::forget(said);
         }
     }
 }

@@ -8,6 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Metadata, Subscriber};
 
 const THREADS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -120,6 +122,58 @@ fn a_panic_costs_its_job_and_the_state_it_may_have_spoilt() {
             .unwrap();
         assert_eq!(done.load(Ordering::Relaxed), 90, "{executor:?}");
         assert!(states.load(Ordering::Relaxed) <= THREADS.get() + 10);
+    }
+}
+
+/// A program's log that is broken.
+struct BrokenLog;
+
+impl Subscriber for BrokenLog {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        resume_unwind(Box::new("the log fell apart"));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a_log_that_panics_costs_no_worker() {
+    for executor in Executor::ALL {
+        let everybody = THREADS.get() + 1;
+        let (broke, all_there) = (Meeting::default(), Meeting::default());
+        let work = |breaks: bool, (): &mut ()| {
+            if breaks {
+                // Each worker breaks once.
+                broke.attend(everybody);
+                tracing::error!("planned");
+            }
+            all_there.attend(everybody);
+        };
+        let state = || {
+            // Of this thread, until it ends.
+            std::mem::forget(tracing::subscriber::set_default(BrokenLog));
+        };
+        let left = executor.run(THREADS, state, work, |hand_over| {
+            (0..THREADS.get()).for_each(|_| hand_over(true));
+            let broke = broke.attend(everybody);
+            (0..THREADS.get()).for_each(|_| hand_over(false));
+            broke && all_there.attend(everybody)
+        });
+        assert!(left.unwrap(), "{executor:?}: a worker is missing");
     }
 }
 

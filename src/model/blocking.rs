@@ -5,10 +5,10 @@ use super::warden::{Doing, Place, Seat, Warden};
 use super::{Buffers, Context, LAST_CALL};
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
-use crate::mailbox::{Posters, Stay};
+use crate::mailbox::{Mailbox, Posters, Stay};
 use crate::net::Listener;
 use crate::net::socket::{self, Wait};
-use crate::stats::{Closed, Refusal};
+use crate::stats::{Closed, Refusal, Stats};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -88,6 +88,31 @@ impl Drop for Closing<'_, '_> {
     }
 }
 
+/// A client's stay, whose end is counted, also when that is a panic.
+struct StayCounted<'a> {
+    stats: &'a Stats,
+    mailbox: &'a Mailbox,
+}
+
+impl<'a> StayCounted<'a> {
+    fn begin(stats: &'a Stats, mailbox: &'a Mailbox) -> Self {
+        stats.opened();
+        Self { stats, mailbox }
+    }
+
+    fn end(self, why: Closed, lost: u64) {
+        self.stats.closed(why, lost);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for StayCounted<'_> {
+    fn drop(&mut self) {
+        // Nothing is said here: it may have been the log that panicked.
+        self.stats.closed(Closed::Panicked, self.mailbox.close());
+    }
+}
+
 impl<'a> House<'a> {
     /// For a door that ends before the clients do.
     pub(super) fn closing(&self) -> Closing<'_, 'a> {
@@ -103,9 +128,12 @@ impl<'a> House<'a> {
     }
 
     /// Serves one client from its first byte to its last, blocking.
+    ///
+    /// # Panics
+    /// When something beside its session does, like the log: the client is closed and counted then.
     pub(super) fn serve(&self, place: Place, buffers: &mut Buffers) {
         let seat = Arc::clone(&place.seat);
-        self.context.stats.opened();
+        let stay = StayCounted::begin(self.context.stats, &seat.mailbox);
         tracing::info!(client = %seat.id, addr = %seat.addr, "connected");
 
         let mut why = self.converse(&seat, buffers);
@@ -117,7 +145,7 @@ impl<'a> House<'a> {
             why = self.see_out(&seat, buffers);
         }
         tracing::info!(client = %seat.id, addr = %seat.addr, %why, lost, "closed");
-        self.context.stats.closed(why, lost);
+        stay.end(why, lost);
         drop(place);
         // Not only dropped: a poster may hold the socket for a moment longer.
         socket::hang_up(&seat.stream);
