@@ -16,6 +16,12 @@ use std::num::NonZeroUsize;
 /// ```
 ///
 /// No client is handed from one thread to another, and none holds a thread while it is idle.
+///
+/// Only the leader hears that the server is to drain, or to be forced to end. **While all N threads are inside sessions,
+/// nobody does**: until one of them returns, nobody is let in, idle clients stay, the door stays open, and the time of the drain
+/// does not begin. Where that may take too long, give it more threads than sessions can be long at the same time; or take
+/// [`Hybrid`](super::Hybrid), whose reactor runs no session, and closes the door at once; or
+/// [`Thread`](super::Thread), which lets go of idle clients at once, too.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaderFollowers {
     threads: NonZeroUsize,
