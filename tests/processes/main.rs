@@ -10,6 +10,7 @@ mod drains;
 mod family;
 mod losses;
 mod orphans;
+mod panics;
 mod refusals;
 mod starts;
 mod work;
