@@ -77,10 +77,8 @@ fn run(hybrid: Hybrid, listener: Listener, context: Context<'_>) -> io::Result<(
         }
         Ok(())
     };
-    let outcome = hybrid
+    hybrid
         .executor
         .run(hybrid.workers, Buffers::new, serve, react)
-        .flatten();
-    lobby.clear_up();
-    outcome
+        .flatten()
 }

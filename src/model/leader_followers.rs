@@ -92,7 +92,7 @@ fn run(threads: usize, listener: Listener, context: Context<'_>) -> io::Result<(
             lobby.serve(guest, &mut buffers);
         }
     };
-    let outcome = thread::scope(|scope| {
+    thread::scope(|scope| {
         let _closing = Closing(context.shutdown);
         let mut followers = Vec::new();
         for _ in 1..threads {
@@ -107,7 +107,5 @@ fn run(threads: usize, listener: Listener, context: Context<'_>) -> io::Result<(
             }
         }
         outcome
-    });
-    lobby.clear_up();
-    outcome
+    })
 }

@@ -103,23 +103,8 @@ impl<'a> Lobby<'a> {
             Err(panic) => {
                 // What was thrown may panic again when it is dropped.
                 std::mem::forget(panic);
-                self.bury(&guest);
+                self.bury(&guest, Closed::Panicked);
             }
-        }
-    }
-
-    /// Cuts off whoever is left, where a desk broke. Only when all other threads have ended.
-    pub(super) fn clear_up(&self) {
-        let guests = self.book.guests();
-        if guests.is_empty() {
-            return;
-        }
-        self.context.stats.drain_forced(guests.len() as u64);
-        let mut buffers = Buffers::new();
-        for guest in guests {
-            // Whoever owned it is gone.
-            let _ = guest.calls.call(Call::FORCE);
-            self.turn(&guest, &mut buffers);
         }
     }
 
@@ -260,10 +245,10 @@ impl<'a> Lobby<'a> {
     }
 
     /// Something panicked, and not a session. That may have been the log: nothing is said here.
-    fn bury(&self, guest: &Guest) {
+    fn bury(&self, guest: &Guest, why: Closed) {
         let place = guest.place.lock().vacate();
         if !matches!(place, Place::Gone) {
-            self.context.stats.closed(Closed::Panicked, 0);
+            self.context.stats.closed(why, 0);
         }
         let dropped = catch_unwind(AssertUnwindSafe(|| {
             if let Place::Inside(occupant) = &place {
@@ -280,6 +265,32 @@ impl<'a> Lobby<'a> {
     fn forget(&self, stream: &TcpStream) {
         if let Err(error) = self.set.delete(stream.as_fd()) {
             tracing::error!(%error, "a client that left was not watched");
+        }
+    }
+}
+
+/// Cuts off whoever is left, where a desk broke: by an error, or by a panic that goes on meanwhile. All threads but this
+/// one have ended, or they would have it still.
+impl Drop for Lobby<'_> {
+    fn drop(&mut self) {
+        let guests = self.book.guests();
+        if guests.is_empty() {
+            return;
+        }
+        // A second panic, as of a log that has broken, would end the process.
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            self.context.stats.drain_forced(guests.len() as u64);
+        }));
+        std::mem::forget(told);
+        let mut buffers = Buffers::new();
+        for guest in guests {
+            // Whoever owned it is gone.
+            let _ = guest.calls.call(Call::FORCE);
+            let cut_off = catch_unwind(AssertUnwindSafe(|| self.turn(&guest, &mut buffers)));
+            if let Err(panic) = cut_off {
+                std::mem::forget(panic);
+                self.bury(&guest, Closed::Forced);
+            }
         }
     }
 }

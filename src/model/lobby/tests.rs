@@ -8,7 +8,7 @@ use crate::net::Listener;
 use crate::poller::{Signal, Signals};
 use crate::service::Echo;
 use crate::shutdown::Shutdown;
-use crate::stats::Stats;
+use crate::stats::{Snapshot, Stats};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -71,7 +71,7 @@ fn is_closed(mut client: &TcpStream) -> bool {
 }
 
 #[test]
-fn a_panic_at_the_desk_ends_the_model_and_does_not_hang_it() {
+fn a_panic_at_the_desk_ends_the_model_and_leaves_nobody_behind() {
     let threads = |n| NonZeroUsize::new(n).unwrap();
     let models: [fn(NonZeroUsize) -> Box<dyn Model>; 2] = [
         |threads| Box::new(Hybrid::new(threads)),
@@ -91,10 +91,13 @@ fn a_panic_at_the_desk_ends_the_model_and_does_not_hang_it() {
             let ran = catch_unwind(AssertUnwindSafe(|| {
                 model.run(vec![listener], house.context(NO_TIME))
             }));
-            ended.send(ran.is_err()).unwrap();
+            let Snapshot { open, forced, .. } = house.stats.snapshot();
+            ended.send((ran.is_err(), open, forced)).unwrap();
         });
         let client = connect(addr);
-        assert_eq!(end.recv_timeout(PATIENCE), Ok(true), "{threads} threads");
+        let left = end.recv_timeout(PATIENCE);
+        // It panicked, nobody is there any more, and one was cut off.
+        assert_eq!(left, Ok((true, 0, 1)), "{threads} threads");
         server.join().unwrap();
         assert!(is_closed(&client));
     }
@@ -118,9 +121,10 @@ fn a_panic_beside_the_session_costs_its_guest_only() {
     let stats = house.stats.snapshot();
     assert_eq!((stats.panicked, stats.open), (1, 1));
 
-    lobby.clear_up();
+    let book = Arc::clone(&lobby.book);
+    drop(lobby);
     assert!(is_closed(&bystander));
-    assert!(lobby.book.is_empty());
+    assert!(book.is_empty());
     let stats = house.stats.snapshot();
     assert_eq!((stats.forced, stats.drain.forced, stats.open), (1, 1, 0));
 }
@@ -158,7 +162,6 @@ fn who_has_more_to_say_than_a_few_turns_take_makes_room_for_others_and_comes_aga
 
     let mut heard = vec![0; SAID];
     client.read_exact(&mut heard).unwrap();
-    lobby.clear_up();
 }
 
 #[test]
