@@ -56,6 +56,8 @@
 //! | 0-1 | [`sync`], [`poller`], [`net`] | critical sections; readiness; sockets |
 //! | 0-1 | [`message`], [`codec`], [`limits`], [`stats`], [`shutdown`] | plain parts |
 
+#[cfg(test)]
+mod broken_log;
 pub mod client;
 pub mod codec;
 mod connection;

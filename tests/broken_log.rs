@@ -2,8 +2,11 @@
 //!
 //! A program of its own: the log is one for all threads.
 
+#[path = "../src/broken_log.rs"]
+mod broken_log;
 mod common;
 
+use broken_log::BrokenLog;
 use common::peer::Peer;
 use common::wait_until;
 use guardhouse::Server;
@@ -11,42 +14,18 @@ use guardhouse::executor::Executor;
 use guardhouse::model::{Model, Pool};
 use guardhouse::service::Echo;
 use std::num::NonZeroUsize;
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber, subscriber};
+use tracing::subscriber;
 
 const WORKERS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
 /// Whether the log panics, whatever a worker says.
 static BROKEN: AtomicBool = AtomicBool::new(false);
 
-struct BrokenLog;
-
-impl Subscriber for BrokenLog {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, _: &Event<'_>) {
-        let by_worker = thread::current().name() == Some("gh-worker");
-        if by_worker && BROKEN.load(Ordering::SeqCst) {
-            resume_unwind(Box::new("the log fell apart"));
-        }
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
+/// Whether what is said now breaks the log.
+fn breaks() -> bool {
+    thread::current().name() == Some("gh-worker") && BROKEN.load(Ordering::SeqCst)
 }
 
 fn behind_each_executor() -> Vec<Box<dyn Model>> {
@@ -64,7 +43,7 @@ fn behind_each_executor() -> Vec<Box<dyn Model>> {
 
 #[test]
 fn a_log_that_panics_costs_its_client_and_no_worker_and_is_counted() {
-    subscriber::set_global_default(BrokenLog).unwrap();
+    subscriber::set_global_default(BrokenLog(breaks)).unwrap();
     for model in behind_each_executor() {
         let name = model.name();
         let server = Server::new(Echo).boxed_model(model).start().unwrap();

@@ -1,6 +1,7 @@
 //! What every executor promises.
 
 use super::Executor;
+use crate::broken_log::BrokenLog;
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
@@ -8,8 +9,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Metadata, Subscriber};
 
 const THREADS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -125,31 +124,6 @@ fn a_panic_costs_its_job_and_the_state_it_may_have_spoilt() {
     }
 }
 
-/// A program's log that is broken.
-struct BrokenLog;
-
-impl Subscriber for BrokenLog {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, _: &tracing::Event<'_>) {
-        resume_unwind(Box::new("the log fell apart"));
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
 #[test]
 fn a_log_that_panics_costs_no_worker() {
     for executor in Executor::ALL {
@@ -165,7 +139,7 @@ fn a_log_that_panics_costs_no_worker() {
         };
         let state = || {
             // Of this thread, until it ends.
-            std::mem::forget(tracing::subscriber::set_default(BrokenLog));
+            std::mem::forget(tracing::subscriber::set_default(BrokenLog(|| true)));
         };
         let left = executor.run(THREADS, state, work, |hand_over| {
             (0..THREADS.get()).for_each(|_| hand_over(true));

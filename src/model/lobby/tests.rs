@@ -1,6 +1,7 @@
 //! What goes wrong in a lobby beside its sessions.
 
 use super::*;
+use crate::broken_log::BrokenLog;
 use crate::limits::Limits;
 use crate::mailbox::Flushed;
 use crate::model::{CHUNK, Hybrid, LeaderFollowers, Model};
@@ -101,6 +102,27 @@ fn a_panic_at_the_desk_ends_the_model_and_leaves_nobody_behind() {
         server.join().unwrap();
         assert!(is_closed(&client));
     }
+}
+
+#[test]
+fn a_log_that_panics_at_the_desk_ends_the_model_and_leaves_nobody_behind() {
+    let (listener, addr) = listen();
+    let (ended, end) = mpsc::channel();
+    let server = thread::spawn(move || {
+        // The only thread that says anything: a worker has nobody to serve.
+        let _log = tracing::subscriber::set_default(BrokenLog(|| true));
+        let house = House::new();
+        let model = Hybrid::new(NonZeroUsize::MIN);
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            model.run(vec![listener], house.context(None))
+        }));
+        let Snapshot { open, forced, .. } = house.stats.snapshot();
+        ended.send((ran.is_err(), open, forced)).unwrap();
+    });
+    let client = connect(addr);
+    assert_eq!(end.recv_timeout(PATIENCE), Ok((true, 0, 1)));
+    server.join().unwrap();
+    assert!(is_closed(&client));
 }
 
 #[test]
