@@ -3,7 +3,7 @@
 use crate::common::peer::Peer;
 use crate::common::wait_until;
 use guardhouse::model::{Model, Prefork, Process, Program, serve_as_child};
-use guardhouse::{Client, Flow, Server, Service, Session};
+use guardhouse::{Client, Flow, Reply, Server, Service, Session};
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
@@ -36,8 +36,8 @@ impl Service for Fragile {
 struct WhichProcess;
 
 impl Session for WhichProcess {
-    fn receive(&mut self, _: &[u8], reply: &mut Vec<u8>) -> Flow {
-        reply.extend(format!("{}\n", process::id()).into_bytes());
+    fn receive(&mut self, _: &[u8], reply: &mut Reply<'_>) -> Flow {
+        reply.append(format!("{}\n", process::id()).as_bytes());
         Flow::Continue
     }
 }
