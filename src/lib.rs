@@ -62,10 +62,12 @@ pub mod client;
 pub mod codec;
 mod connection;
 pub mod executor;
+mod fanout;
 #[cfg(target_os = "linux")]
 pub mod lab;
 pub mod limits;
 pub mod load;
+mod log;
 pub mod mailbox;
 pub mod message;
 pub mod model;
@@ -83,7 +85,7 @@ pub mod strategy;
 pub mod sync;
 
 pub use client::{Client, ClientId};
-pub use limits::Limits;
+pub use limits::{Limits, Slow};
 pub use message::Message;
 pub use registry::{Clients, Registry};
 pub use server::{Counters, Handle, Server, StartError};

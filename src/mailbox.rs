@@ -28,9 +28,13 @@
 
 mod batch;
 mod duty;
+mod following;
+mod slow;
 
 use self::batch::{Batch, Parcel};
 use self::duty::{AtomicDuty, Duty};
+use self::following::Following;
+use crate::limits::{Limits, Slow};
 use crate::message::Message;
 use crate::primitives::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use std::collections::VecDeque;
@@ -43,6 +47,20 @@ pub trait Outlet: Send + Sync {
     /// Something was posted into the idle `mailbox`, or it overflowed. From any thread, never inside a
     /// critical section; must not block.
     fn ring(&self, mailbox: &Arc<Mailbox>);
+
+    /// Has `work` done when everybody has been heard who has something to say at the moment. Where a thread hears many
+    /// clients in turn, that is the end of its turn, unless it is `urgent`. Called by the thread that serves the
+    /// client, never inside a critical section.
+    fn in_a_moment(&self, work: Arc<dyn Work>, urgent: bool) {
+        let _ = urgent;
+        work.run();
+    }
+}
+
+/// Something to be done for more than one client.
+pub trait Work: Send + Sync {
+    /// Does it. From any thread, never inside a critical section; must not block.
+    fn run(&self);
 }
 
 /// What became of a post.
@@ -55,6 +73,9 @@ pub enum Posted {
     /// It found no room: the mailbox is cut off, and it is on the poster to [`ring`](Mailbox::ring) so that
     /// the client is hung up.
     Overflowed,
+    /// There is no room, and its policy is [`Slow::Block`]: wait [for room](Mailbox::wait_for_room) outside the critical
+    /// section, and post again.
+    Full,
     /// The client is leaving; the message is dropped.
     Closed,
 }
@@ -75,6 +96,7 @@ pub enum Flushed {
 /// A bounded queue of [`Message`]s for one client. See the [module](self) for its states.
 pub struct Mailbox {
     limit: usize,
+    slow: Slow,
     outlet: Box<dyn Outlet>,
     duty: AtomicDuty,
     /// The owner is blocked in a send.
@@ -82,6 +104,8 @@ pub struct Mailbox {
     state: Mutex<State>,
     /// The duty was given back while [`State::owner_waits`].
     freed: Condvar,
+    /// There is room again, or nothing to wait for, while [`State::posters_wait`].
+    room: Condvar,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,8 +124,16 @@ struct State {
     /// Bytes of the posts that were not sent in full, those of a batch that is being sent included.
     posted: usize,
     lost: u64,
+    /// Lines that were dropped so that the others could go on.
+    dropped: u64,
+    /// How many of them its client was not told of yet.
+    untold: u64,
     fate: Fate,
     owner_waits: bool,
+    posters_wait: usize,
+    following: Option<Following>,
+    /// The last sender found the socket full.
+    was_full: bool,
 }
 
 /// For how long a sender goes on while others keep posting.
@@ -148,6 +180,7 @@ impl Mailbox {
     pub fn new(limit: usize, outlet: Box<dyn Outlet>) -> Self {
         Self {
             limit,
+            slow: Slow::Disconnect,
             outlet,
             duty: AtomicDuty::new(Duty::Idle),
             full: AtomicBool::new(false),
@@ -157,11 +190,29 @@ impl Mailbox {
                 spare: VecDeque::new(),
                 posted: 0,
                 lost: 0,
+                dropped: 0,
+                untold: 0,
                 fate: Fate::Open,
                 owner_waits: false,
+                posters_wait: 0,
+                following: None,
+                was_full: false,
             }),
             freed: Condvar::new(),
+            room: Condvar::new(),
         }
+    }
+
+    /// A mailbox as `limits` say.
+    pub(crate) fn within(limits: Limits, outlet: Box<dyn Outlet>) -> Self {
+        Self::new(limits.mailbox, outlet).slow(limits.slow)
+    }
+
+    /// Sets what becomes of the client when there is no room. Unless this is called, it is hung up.
+    #[must_use]
+    pub fn slow(mut self, slow: Slow) -> Self {
+        self.slow = slow;
+        self
     }
 
     /// Appends a message. Never blocks on the client, does no I/O: allowed inside the registry's section.
@@ -180,27 +231,44 @@ impl Mailbox {
         if message.is_empty() {
             return Posted::Queued;
         }
-        let limit = if self.duty.is(Duty::Blocked) || self.full.load(Ordering::Relaxed) {
-            self.limit
-        } else {
-            self.limit.max(ON_ITS_WAY)
-        };
+        state.listen(self.limit, self.slow);
+        let limit = self.limit_now();
         if state.posted > 0 && state.posted + message.len() > limit {
-            state.lost += 1;
-            state.fate = Fate::Overflowed;
-            return Posted::Overflowed;
+            let refused = state.make_room(self.slow, message, limit);
+            if let Some(posted) = refused {
+                return posted;
+            }
+        }
+        if self.slow == Slow::DropNewest {
+            state.tell();
         }
         state.posted += message.len();
         state.queue.push_back(Parcel::Post(message.clone()));
+        self.take_note(&state)
+    }
+
+    /// Bytes that may wait, at the moment.
+    fn limit_now(&self) -> usize {
+        if self.duty.is(Duty::Blocked) || self.full.load(Ordering::Relaxed) {
+            self.limit
+        } else {
+            self.limit.max(ON_ITS_WAY)
+        }
+    }
+
+    /// Whoever has put something there asks what is on it to do.
+    fn take_note(&self, state: &State) -> Posted {
         // Nobody but an owner who replies can change the duty while we hold the lock, and it only goes to and
         // fro between the first two.
         loop {
             match self.duty.get() {
-                Duty::Idle if self.duty.step(Duty::Idle, Duty::Posted) => return Posted::Ring,
+                rest @ (Duty::Idle | Duty::Following) if self.duty.step(rest, Duty::Posted) => {
+                    return Posted::Ring;
+                }
                 Duty::Replying if self.duty.step(Duty::Replying, Duty::Taken) => {
                     return Posted::Queued;
                 }
-                Duty::Idle | Duty::Replying => {}
+                Duty::Idle | Duty::Following | Duty::Replying => {}
                 Duty::Posted if state.posted > self.limit / 2 => return Posted::Ring,
                 Duty::Posted | Duty::Taken | Duty::Blocked | Duty::CutOff => {
                     return Posted::Queued;
@@ -219,9 +287,18 @@ impl Mailbox {
         self.posted() > self.limit / 2
     }
 
+    /// Has `work` done [in a moment](Outlet::in_a_moment).
+    pub fn in_a_moment(&self, work: Arc<dyn Work>, urgent: bool) {
+        self.outlet.in_a_moment(work, urgent);
+    }
+
     /// Whether nothing waits and nobody is sending.
     pub fn is_idle(&self) -> bool {
-        self.duty.is(Duty::Idle)
+        match self.duty.get() {
+            Duty::Idle => true,
+            Duty::Following => !self.state.lock().has_news(),
+            _ => false,
+        }
     }
 
     /// Takes out what waits, as a sender does whose client takes everything: for an [`Outlet`] that is not a
@@ -345,9 +422,11 @@ impl Mailbox {
             if state.fate != Fate::Open {
                 return Ok(Flushed::CutOff);
             }
+            state.listen(self.limit, self.slow);
             state.queue.push_back(Parcel::Reply(answer.into()));
             // A poster had the duty and may have given it back: then it is ours.
-            self.duty.step(Duty::Idle, Duty::Posted);
+            let _ = self.duty.step(Duty::Idle, Duty::Posted)
+                || self.duty.step(Duty::Following, Duty::Posted);
             return self.take_duty(state, stay, send);
         };
         // Whether or not somebody posted meanwhile, from here on we send as everybody does.
@@ -403,10 +482,12 @@ impl Mailbox {
         let mut state = self.lock_when_free();
         state.fate = Fate::Closed;
         self.duty.set(Duty::CutOff);
-        let dropped = std::mem::take(&mut state.queue);
+        let unsent = std::mem::take(&mut state.queue);
+        state.following = None;
         state.posted = 0;
         state.sent_of_first = 0;
-        std::mem::take(&mut state.lost) + dropped.len() as u64
+        self.let_posters_go(&state);
+        std::mem::take(&mut state.lost) + unsent.len() as u64
     }
 
     fn lock_when_free(&self) -> MutexGuard<'_, State> {
@@ -430,7 +511,10 @@ impl Mailbox {
             // Even while somebody sends: it may be a send that blocks, and it must hear of it.
             return Ok(Flushed::CutOff);
         }
-        if self.duty.is(Duty::Posted) || self.duty.is(Duty::Blocked) {
+        if matches!(
+            self.duty.get(),
+            Duty::Posted | Duty::Blocked | Duty::Following
+        ) {
             self.duty.set(Duty::Taken);
             return self.send_all(state, stay, send);
         }
@@ -450,13 +534,23 @@ impl Mailbox {
     ) -> io::Result<Flushed> {
         let mut batches = 0;
         while stay == Stay::ToTheEnd || batches < A_WHILE {
-            batches += 1;
             if state.fate != Fate::Open {
                 return Ok(self.give_back(&state, Duty::CutOff, Flushed::CutOff));
             }
             if state.queue.is_empty() {
-                return Ok(self.give_back(&state, Duty::Idle, Flushed::Empty));
+                state.listen(self.limit, self.slow);
+                state.tell();
+                if state.queue.is_empty() && state.fate == Fate::Open {
+                    state.was_full = false;
+                    let rest = state.at_rest();
+                    return Ok(self.give_back(&state, rest, Flushed::Empty));
+                }
+                continue;
             }
+            if self.slow == Slow::DropOldest {
+                state.tell_first();
+            }
+            batches += 1;
             let spare = std::mem::take(&mut state.spare);
             let mut batch = Batch {
                 parcels: std::mem::replace(&mut state.queue, spare),
@@ -467,9 +561,11 @@ impl Mailbox {
             let outcome = MutexGuard::unlocked(&mut state, || batch.send(&mut send));
             state.posted -= batch.posts_sent;
             state.put_back(batch, taken);
+            self.let_posters_go(&state);
             match outcome {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    state.was_full = true;
                     return Ok(self.give_back(&state, Duty::Blocked, Flushed::Blocked));
                 }
                 Err(error) => return Err(self.break_off(state, error)),
@@ -495,6 +591,7 @@ impl Mailbox {
             state.queue.clear();
             state.posted = 0;
         }
+        self.let_posters_go(&state);
         self.give_back(&state, Duty::CutOff, Flushed::CutOff);
         error
     }

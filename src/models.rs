@@ -1,4 +1,4 @@
-//! Models of the semaphore, the mailbox, the sleep of idle workers and the word of a guest, for checkers that try orders of
+//! Models of the semaphore, the mailbox, the sleep of idle workers, the word of a guest and the herald of a log, for checkers that try orders of
 //! steps. `tests/models/run.py` builds and runs them; no other build has this file.
 //!
 //! loom tries *every* order (up to [`PREEMPTIONS`] switches at places where a thread could have gone on) and every
@@ -7,6 +7,8 @@
 
 #[cfg(model_check = "shuttle")]
 mod crowds;
+#[cfg(model_check = "loom")]
+mod herald;
 #[cfg(model_check = "loom")]
 mod lobby;
 #[cfg(model_check = "loom")]

@@ -37,7 +37,7 @@ impl Clients {
         for client in &self.list {
             match client.mailbox().post(message) {
                 Posted::Ring | Posted::Overflowed => to_ring.push(client.clone()),
-                Posted::Queued | Posted::Closed => {}
+                Posted::Queued | Posted::Full | Posted::Closed => {}
             }
         }
     }

@@ -18,7 +18,7 @@ use guardhouse::model::{Accept, Deal, WhenFull};
 use guardhouse::shutdown::Shutdown;
 use guardhouse::stats::Snapshot;
 use guardhouse::strategy::{LockOptions, ModelOptions, ServiceKind};
-use guardhouse::{Limits, Server, Service, StartError, strategy};
+use guardhouse::{Limits, Server, Service, Slow, StartError, strategy};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
 };
@@ -104,6 +104,7 @@ fn server(args: &Serve) -> anyhow::Result<Server> {
         .backlog(args.backlog)
         .limits(Limits {
             max_clients: args.max_clients.map(NonZeroUsize::get),
+            slow: Slow::Disconnect,
             mailbox: bytes(args.mailbox),
             idle_timeout: args.idle_timeout.as_ref().map(|idle| idle.time),
             drain: args.drain.time,

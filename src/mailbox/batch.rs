@@ -1,5 +1,6 @@
 //! What a sender took out of a mailbox, to send it without the mailbox's lock.
 
+use crate::log::Segment;
 use crate::message::Message;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -13,13 +14,24 @@ pub(super) enum Parcel {
     Post(Message),
     /// The client's own answer, or the rest of one.
     Reply(Box<[u8]>),
+    /// From the log that it follows. Counted like a post.
+    Lines(Segment),
 }
 
 impl Parcel {
-    fn as_bytes(&self) -> &[u8] {
+    pub(super) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Post(message) => message.as_bytes(),
             Self::Reply(bytes) => bytes,
+            Self::Lines(segment) => segment.as_bytes(),
+        }
+    }
+
+    /// Bytes that are held against the mailbox's limit.
+    pub(super) fn counted(&self) -> usize {
+        match self {
+            Self::Post(_) | Self::Lines(_) => self.as_bytes().len(),
+            Self::Reply(_) => 0,
         }
     }
 }
@@ -59,9 +71,7 @@ impl Batch {
             && self.sent_of_first >= first.as_bytes().len()
         {
             self.sent_of_first -= first.as_bytes().len();
-            if let Parcel::Post(message) = first {
-                self.posts_sent += message.len();
-            }
+            self.posts_sent += first.counted();
             self.parcels.pop_front();
         }
     }

@@ -7,6 +7,8 @@ use crate::primitives::{AtomicU8, Ordering};
 pub(super) enum Duty {
     /// The queue is empty and nobody sends.
     Idle,
+    /// The same, but a log is followed, and may have grown.
+    Following,
     /// The owner sends a reply, and the queue is empty.
     Replying,
     /// Somebody is about to flush.
@@ -21,8 +23,9 @@ pub(super) enum Duty {
 
 impl Duty {
     /// In the order of their numbers.
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Idle,
+        Self::Following,
         Self::Replying,
         Self::Posted,
         Self::Taken,

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::sync::atomic::AtomicUsize;
 
-struct Silent;
+pub(super) struct Silent;
 
 impl Outlet for Silent {
     fn ring(&self, _: &Arc<Mailbox>) {}
@@ -15,12 +15,12 @@ fn mailbox(limit: usize) -> Mailbox {
     Mailbox::new(limit, Box::new(Silent))
 }
 
-fn would_block() -> io::Result<usize> {
+pub(super) fn would_block() -> io::Result<usize> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 
 /// A socket that takes `room` bytes and then is full.
-fn socket(
+pub(super) fn socket(
     room: usize,
     taken: &RefCell<Vec<u8>>,
 ) -> impl FnMut(&[IoSlice<'_>]) -> io::Result<usize> {

@@ -120,7 +120,7 @@ impl<'a> House<'a> {
     }
 
     pub(super) fn seat(&self, newcomer: Newcomer) -> Place {
-        self.warden.seat(newcomer, self.context.limits.mailbox)
+        self.warden.seat(newcomer, self.context.limits)
     }
 
     pub(super) fn refuse(&self, seat: &Seat, why: &Refusal) {

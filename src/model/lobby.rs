@@ -136,7 +136,7 @@ impl<'a> Lobby<'a> {
                 } = newcomer;
                 let stream = Arc::new(stream);
                 let outlet = guest.outlet(&stream);
-                let mailbox = Arc::new(Mailbox::new(self.context.limits.mailbox, outlet));
+                let mailbox = Arc::new(Mailbox::within(self.context.limits, outlet));
                 let client = Client::new(id, addr, mailbox);
                 let occupant = Occupant::new(self.context.service, client, stream, permit);
                 *place = Place::Inside(occupant);

@@ -203,7 +203,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
             return;
         }
         let outlet = Box::new(self.rings.outlet(token));
-        let mailbox = Arc::new(Mailbox::new(self.context.limits.mailbox, outlet));
+        let mailbox = Arc::new(Mailbox::within(self.context.limits, outlet));
         let client = Client::new(id, addr, mailbox);
         self.context.stats.opened();
         tracing::info!(client = %id, %addr, "connected");

@@ -13,7 +13,7 @@
 //! A client is on the list before the state says so, and the state is quiet again before the list is taken. So whoever
 //! finds it rung already may leave it at that.
 
-use crate::mailbox::{Mailbox, Outlet};
+use crate::mailbox::{Mailbox, Outlet, Work};
 use crate::poller::{Token, Waker};
 use parking_lot::Mutex;
 use std::io;
@@ -35,6 +35,8 @@ const URGENT: u8 = 3;
 pub(super) struct Rings {
     state: AtomicU8,
     rung: Mutex<Vec<Token>>,
+    /// To be done before the mail goes out.
+    works: Mutex<Vec<Arc<dyn Work>>>,
     waker: Waker,
 }
 
@@ -43,6 +45,7 @@ impl Rings {
         Ok(Self {
             state: AtomicU8::new(QUIET),
             rung: Mutex::default(),
+            works: Mutex::default(),
             waker: Waker::new()?,
         })
     }
@@ -61,6 +64,15 @@ impl Rings {
             .is_ok()
     }
 
+    /// To be called after the list was locked: were it taken since it was rung, it would be seen to be quiet.
+    fn raise(&self, state: u8) {
+        if self.state.load(Ordering::Acquire) < state
+            && self.state.fetch_max(state, Ordering::AcqRel) == ASLEEP
+        {
+            self.waker.wake();
+        }
+    }
+
     /// The reactor is about to wait; `false` when it must not, because there is mail.
     pub(super) fn fall_asleep(&self) -> bool {
         self.step(QUIET, ASLEEP)
@@ -75,13 +87,21 @@ impl Rings {
         self.waker.clear();
     }
 
-    /// `None` when there is no mail.
+    /// `None` when there is no mail. Does what was left for the end of the turn first, which may bring some.
     pub(super) fn take(&self) -> Option<Vec<Token>> {
         if self.state.load(Ordering::Acquire) == QUIET {
             return None;
         }
         self.state.swap(QUIET, Ordering::AcqRel);
+        self.work();
         Some(std::mem::take(&mut self.rung.lock()))
+    }
+
+    fn work(&self) {
+        let works = std::mem::take(&mut *self.works.lock());
+        for work in works {
+            work.run();
+        }
     }
 
     /// Whether the mail should go out before anybody else is read.
@@ -120,11 +140,11 @@ impl Outlet for Bell {
     fn ring(&self, mailbox: &Arc<Mailbox>) {
         let state = if mailbox.is_half_full() { URGENT } else { RUNG };
         self.rings.rung.lock().push(self.token);
-        // Read after the list was locked: were it taken since it was rung, it would be seen to be quiet.
-        if self.rings.state.load(Ordering::Acquire) < state
-            && self.rings.state.fetch_max(state, Ordering::AcqRel) == ASLEEP
-        {
-            self.rings.waker.wake();
-        }
+        self.rings.raise(state);
+    }
+
+    fn in_a_moment(&self, work: Arc<dyn Work>, urgent: bool) {
+        self.rings.works.lock().push(work);
+        self.rings.raise(if urgent { URGENT } else { RUNG });
     }
 }

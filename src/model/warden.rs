@@ -18,6 +18,7 @@
 use super::Context;
 use super::acceptor::Newcomer;
 use crate::client::ClientId;
+use crate::limits::Limits;
 use crate::mailbox::{Flushed, Mailbox, Outlet, Stay};
 use crate::net::socket::{self, Wait};
 use crate::poller::{Waker, timespec};
@@ -155,7 +156,7 @@ impl Warden {
     }
 
     /// Gives a newcomer a seat. During a drain it gets the same treatment as the others.
-    pub(super) fn seat(self: &Arc<Self>, newcomer: Newcomer, mailbox_limit: usize) -> Place {
+    pub(super) fn seat(self: &Arc<Self>, newcomer: Newcomer, limits: Limits) -> Place {
         let stream = Arc::new(newcomer.stream);
         let outlet = Direct {
             stream: Arc::clone(&stream),
@@ -165,7 +166,7 @@ impl Warden {
             id: newcomer.id,
             addr: newcomer.addr,
             stream,
-            mailbox: Arc::new(Mailbox::new(mailbox_limit, Box::new(outlet))),
+            mailbox: Arc::new(Mailbox::within(limits, Box::new(outlet))),
             doing: AtomicU8::new(Doing::Waiting as u8),
             was_idle: AtomicBool::new(false),
         });

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A socket that only one thread may be sending on. What it took is beyond the model.
-struct Socket {
+pub(super) struct Socket {
     in_use: UnsafeCell<()>,
     /// The next send finds no room.
     is_full: AtomicBool,
@@ -25,7 +25,7 @@ unsafe impl Send for Socket {}
 unsafe impl Sync for Socket {}
 
 impl Socket {
-    fn new(is_full: bool) -> Arc<Self> {
+    pub(super) fn new(is_full: bool) -> Arc<Self> {
         Arc::new(Self {
             in_use: UnsafeCell::new(()),
             is_full: AtomicBool::new(is_full),
@@ -33,7 +33,7 @@ impl Socket {
         })
     }
 
-    fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(super) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.in_use.with_mut(|_| ());
         if self.is_full.swap(false, Ordering::Relaxed) {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -47,7 +47,7 @@ impl Socket {
     }
 
     /// What arrived, in the order of the alphabet: the order of two posters is nobody's promise.
-    fn arrived(&self) -> String {
+    pub(super) fn arrived(&self) -> String {
         let mut taken = self.taken.lock().unwrap().clone();
         taken.sort_unstable();
         String::from_utf8(taken).unwrap()
@@ -78,7 +78,7 @@ fn mailbox(socket: &Arc<Socket>) -> Arc<Mailbox> {
     Arc::new(Mailbox::new(1024, Box::new(AtOnce(Arc::clone(socket)))))
 }
 
-fn post(mailbox: &Arc<Mailbox>, text: &str) {
+pub(super) fn post(mailbox: &Arc<Mailbox>, text: &str) {
     if mailbox.post(&Message::from(text)) == Posted::Ring {
         mailbox.ring();
     }
@@ -245,7 +245,7 @@ fn closing_beside_a_poster_counts_every_message_as_sent_or_lost() {
             thread::spawn(move || match mailbox.post(&Message::from("p")) {
                 Posted::Ring => mailbox.ring(),
                 Posted::Closed => refused.store(true, Ordering::Relaxed),
-                Posted::Queued | Posted::Overflowed => unreachable!(),
+                Posted::Queued | Posted::Full | Posted::Overflowed => unreachable!(),
             })
         };
         let lost = mailbox.close();

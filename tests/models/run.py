@@ -129,6 +129,27 @@ BUGS = [
         "mailbox::an_owner_who_alone_sends_loses_nothing_that_is_posted_while_it_replies",
     ),
     (
+        "who speaks while another walks takes it that the walk is not over there yet",
+        "src/fanout/herald.rs",
+        "WALKING => (AGAIN, false),",
+        "WALKING => (WALKING, false),",
+        "herald::whatever_is_said_is_heard_whoever_walks",
+    ),
+    (
+        "who hands on does not look once more",
+        "src/fanout/herald.rs",
+        "self.state.swap(HANDED, Ordering::AcqRel);\n        pass();\n",
+        "self.state.swap(HANDED, Ordering::AcqRel);\n",
+        "herald::whatever_is_said_is_heard_whoever_walks",
+    ),
+    (
+        "a follower at rest that does not heed",
+        "src/mailbox/following.rs",
+        "Duty::Following if state.has_news() => self.take_note(&state),",
+        "Duty::Following if false => self.take_note(&state),",
+        "herald::a_follower_gets_what_two_say_beside_a_post",
+    ),
+    (
         "a mailbox that does not say when the duty is free",
         "src/mailbox.rs",
         "            self.freed.notify_one();\n",

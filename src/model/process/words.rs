@@ -1,7 +1,7 @@
 //! What is said over a [line](super::line), each thing as a line of text.
 
 use crate::client::ClientId;
-use crate::limits::Limits;
+use crate::limits::{Limits, Slow};
 use crate::stats::Event;
 use std::fmt;
 use std::net::SocketAddr;
@@ -32,11 +32,12 @@ impl fmt::Display for Task {
         let Limits {
             max_clients: _,
             mailbox,
+            slow,
             idle_timeout,
             drain,
             nodelay,
         } = self.limits;
-        write!(f, " {mailbox} ")?;
+        write!(f, " {mailbox} {} ", slow.name())?;
         match idle_timeout {
             None => f.write_str("-")?,
             Some(time) => write_time(f, time)?,
@@ -70,6 +71,10 @@ impl Task {
         let limits = Limits {
             max_clients: None,
             mailbox: words.next()?.parse().ok()?,
+            slow: {
+                let name = words.next()?;
+                Slow::ALL.into_iter().find(|slow| slow.name() == name)?
+            },
             idle_timeout: match words.next()? {
                 "-" => None,
                 text => Some(time(text)?),
@@ -152,6 +157,7 @@ mod tests {
         let limits = Limits {
             max_clients: None,
             mailbox: usize::MAX,
+            slow: Slow::DropOldest,
             idle_timeout: Some(Duration::new(86_400, 1)),
             drain: Duration::ZERO,
             nodelay: false,

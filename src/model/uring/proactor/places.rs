@@ -47,7 +47,7 @@ impl Proactor<'_> {
         let entry = self.places.vacant_entry();
         let key = entry.key();
         let outlet = Box::new(self.rings.outlet(Token(key)));
-        let mailbox = Arc::new(Mailbox::new(self.context.limits.mailbox, outlet));
+        let mailbox = Arc::new(Mailbox::within(self.context.limits, outlet));
         let client = Client::new(id, addr, mailbox);
         self.context.stats.opened();
         tracing::info!(client = %id, %addr, "connected");
