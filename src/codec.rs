@@ -38,6 +38,21 @@ impl Lines {
     /// [`LineTooLong`] as soon as a line exceeds the limit, finished or not. Lines before it are in
     /// `whole`; of the line itself nothing is.
     pub fn feed(&mut self, bytes: &[u8], whole: &mut Vec<u8>) -> Result<(), LineTooLong> {
+        self.feed_each(bytes, whole, |_, _| {})
+    }
+
+    /// [`feed`](Self::feed) that tells of each line as it is completed: `completed` is called with `whole`, whose last
+    /// line it is, and where it begins there. Not called for a line that is too long.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    #[inline]
+    pub fn feed_each(
+        &mut self,
+        bytes: &[u8],
+        whole: &mut Vec<u8>,
+        mut completed: impl FnMut(&[u8], usize),
+    ) -> Result<(), LineTooLong> {
         let too_long = LineTooLong { limit: self.limit };
         let complete = memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
         let mut start = 0;
@@ -46,8 +61,10 @@ impl Lines {
                 self.unfinished = Vec::new();
                 return Err(too_long);
             }
+            let begins = whole.len();
             whole.append(&mut self.unfinished);
             whole.extend_from_slice(&bytes[start..=newline]);
+            completed(whole, begins);
             start = newline + 1;
         }
         let rest = &bytes[complete..];
@@ -112,6 +129,19 @@ mod tests {
         for cut in 0..=text.len() {
             assert_eq!(decode(&[&text[..cut], &text[cut..]], 9), uncut, "{cut}");
         }
+    }
+
+    #[test]
+    fn each_completed_line_is_told_of_where_it_lies() {
+        let mut lines = Lines::new(9);
+        let mut whole = b"before\n".to_vec();
+        let mut told = Vec::new();
+        for chunk in [&b"o"[..], b"ne\n\ntw", b"o\nunfinished"] {
+            let tell = |whole: &[u8], begins: usize| told.push(whole[begins..].to_vec());
+            let fed = lines.feed_each(chunk, &mut whole, tell);
+            assert_eq!(fed.is_err(), chunk.ends_with(b"unfinished"));
+        }
+        assert_eq!(told, [&b"one\n"[..], b"\n", b"two\n"]);
     }
 
     proptest! {

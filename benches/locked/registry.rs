@@ -38,11 +38,12 @@ fn sum_of_ids(clients: &Clients) -> u64 {
     clients.iter().map(|client| client.id().0).sum()
 }
 
-/// One leaves, and one with the next number takes the place.
+/// One leaves, and one with a new number takes the place.
 fn change(clients: &mut Clients) {
     let first = clients.iter().next().map(Client::id);
     if let Some(left) = first.and_then(|id| clients.leave(id)) {
-        let id = ClientId(left.id().0 + 1);
+        let left = left.client;
+        let id = ClientId(left.id().0 + CLIENTS);
         clients.join(Client::new(id, left.addr(), Arc::clone(left.mailbox())));
     }
 }
@@ -89,7 +90,12 @@ impl<L: Lock<Value = Clients>> Subject for CachePadded<Registry<L>> {
         let before = CLIENTS * (CLIENTS - 1) / 2;
         let changes: u64 = done.iter().map(|&sections| self.changes(sections)).sum();
         let sum = self.lock.shared(sum_of_ids);
-        assert_eq!(sum, before + changes, "{} lost an update", L::NAME);
+        assert_eq!(
+            sum,
+            before + CLIENTS * changes,
+            "{} lost an update",
+            L::NAME
+        );
         assert_eq!(self.lock.shared(Clients::len), CLIENTS as usize);
     }
 }

@@ -1,6 +1,9 @@
 //! Sessions without sockets: the same handlers, driven byte by byte in memory. Wherever the stream of a client is
 //! cut, everyone receives the same.
 
+mod commands;
+mod crowds;
+
 use guardhouse::mailbox::{Mailbox, Outlet};
 use guardhouse::strategy::{self, LockKind, LockOptions, ServiceKind};
 use guardhouse::{Client, ClientId, Flow, Reply, Service, Session};

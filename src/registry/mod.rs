@@ -1,62 +1,18 @@
-//! The registry: plain [`Clients`], and the [`Registry`] that keeps them behind a [`Lock`].
+//! The registry: plain [`Clients`] with their rooms and names, and the [`Registry`] that keeps them behind a [`Lock`].
 
-use crate::client::{Client, ClientId};
-use crate::mailbox::Posted;
+mod clients;
+mod name;
+mod room;
+
+pub use clients::{Clients, Entered, Left, Taken};
+pub(crate) use name::Harmless;
+pub use name::{InvalidName, MAX_CHARACTERS, Name, Present, RoomName};
+pub use room::{Room, Who};
+
+use crate::client::Client;
 use crate::message::Message;
 use crate::sync::{Lock, LockStats};
 use std::sync::Arc;
-
-/// The clients that are connected. Plain data for one thread; a [`Registry`] shares it.
-///
-/// A list and not a map: every broadcast walks all of it, and only a leave searches it.
-#[derive(Clone, Debug, Default)]
-pub struct Clients {
-    list: Vec<Client>,
-}
-
-impl Clients {
-    /// Nobody.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a client.
-    pub fn join(&mut self, client: Client) {
-        self.list.push(client);
-    }
-
-    /// Removes a client; `None` when it was not there.
-    pub fn leave(&mut self, id: ClientId) -> Option<Client> {
-        let place = self.list.iter().position(|client| client.id() == id)?;
-        Some(self.list.swap_remove(place))
-    }
-
-    /// Posts `message` to everyone, without I/O. Those that must be rung are put into `to_ring`: ring them
-    /// after the section.
-    pub fn post_to_all(&self, message: &Message, to_ring: &mut Vec<Client>) {
-        for client in &self.list {
-            match client.mailbox().post(message) {
-                Posted::Ring | Posted::Overflowed => to_ring.push(client.clone()),
-                Posted::Queued | Posted::Full | Posted::Closed => {}
-            }
-        }
-    }
-
-    /// Everyone, in no particular order.
-    pub fn iter(&self) -> impl Iterator<Item = &Client> {
-        self.list.iter()
-    }
-
-    /// How many.
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// Whether nobody is there.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-}
 
 /// [`Clients`] that many threads share, behind the lock `L`.
 ///
@@ -72,30 +28,62 @@ impl<L: Lock<Value = Clients>> Registry<L> {
         Arc::new(Self { clients: lock })
     }
 
-    /// Adds a client for as long as the membership lives. From any thread.
+    /// Adds a client to the lobby, for as long as the membership lives. From any thread.
+    ///
+    /// # Panics
+    /// When a client of this number is a member: a registry is one server's.
     pub fn join(self: &Arc<Self>, client: Client) -> Membership<L> {
-        let id = client.id();
+        let own = client.clone();
         self.clients.exclusive(|clients| clients.join(client));
         Membership {
             registry: Arc::clone(self),
-            id,
+            client: own,
+            room: RoomName::lobby(),
+            name: None,
         }
     }
 
-    /// Posts `message` to everyone who is a member at this moment, and has it sent. Never blocks on a client.
-    /// From any thread.
+    /// Posts `message` to everyone who is a member at this moment, whichever room they are in, and has it sent. Never blocks
+    /// on a client. From any thread.
     ///
     /// The section only looks: each mailbox has its own lock, so several broadcasts may walk the list at
     /// once where the strategy lets them. One thread's broadcasts reach every client in their order.
     pub fn broadcast(&self, message: &Message) {
+        self.post(|clients, to_ring| clients.post_to_all(message, to_ring));
+    }
+
+    /// [`broadcast`](Self::broadcast), to those who are in `room`.
+    pub fn broadcast_in(&self, room: &RoomName, message: &Message) {
+        self.post(|clients, to_ring| clients.post_to_room(room, message, to_ring));
+    }
+
+    fn post(&self, section: impl FnOnce(&Clients, &mut Vec<Client>) + Send) {
         let to_ring = self.clients.shared(|clients| {
-            let mut to_ring = Vec::with_capacity(clients.len());
-            clients.post_to_all(message, &mut to_ring);
+            let mut to_ring = Vec::new();
+            section(clients, &mut to_ring);
             to_ring
         });
         for client in to_ring {
             client.mailbox().ring();
         }
+    }
+
+    /// Who is in `room`. Out of date as soon as it is read. From any thread.
+    pub fn who(&self, room: &RoomName) -> Who {
+        self.clients.shared(|clients| clients.who(room))
+    }
+
+    /// The rooms, and how many are in each, in the order of their names. Out of date as soon as it is read. From any
+    /// thread.
+    pub fn rooms(&self) -> Vec<(RoomName, usize)> {
+        let mut rooms: Vec<_> = self.clients.shared(|clients| {
+            let rooms = clients.rooms();
+            rooms
+                .map(|(name, room)| (name.clone(), room.len()))
+                .collect()
+        });
+        rooms.sort_unstable();
+        rooms
     }
 
     /// How many members there are. Out of date as soon as it is read. From any thread.
@@ -115,12 +103,15 @@ impl<L: Lock<Value = Clients>> Registry<L> {
     }
 }
 
-/// A client's place in a registry. Dropping it is leaving, however the session ends.
+/// A client's place in a registry: one room, and a name if it wants one. Dropping it is leaving, however the session ends.
 #[derive(Debug)]
 #[must_use = "dropping a membership is leaving"]
 pub struct Membership<L: Lock<Value = Clients>> {
     registry: Arc<Registry<L>>,
-    id: ClientId,
+    client: Client,
+    // Nobody but this membership changes what the registry has of its client, so a look at these needs no section.
+    room: RoomName,
+    name: Option<Name>,
 }
 
 impl<L: Lock<Value = Clients>> Membership<L> {
@@ -128,14 +119,79 @@ impl<L: Lock<Value = Clients>> Membership<L> {
     pub fn registry(&self) -> &Registry<L> {
         &self.registry
     }
+
+    /// Whose membership this is.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The room it is in.
+    pub fn room(&self) -> &RoomName {
+        &self.room
+    }
+
+    /// Its name, if it has claimed one.
+    pub fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
+
+    /// Who it is, to be shown to others.
+    pub fn present(&self) -> Present {
+        Present {
+            id: self.client.id(),
+            name: self.name.clone(),
+        }
+    }
+
+    /// Takes `name`, which nobody else has, and gives up the name it had. Looking and taking are one section.
+    ///
+    /// # Errors
+    /// [`Taken`], when another member has it.
+    pub fn claim(&mut self, name: Name) -> Result<(), Taken> {
+        let id = self.client.id();
+        let claim = |clients: &mut Clients| clients.claim(id, &name);
+        self.registry.clients.exclusive(claim)?;
+        self.name = Some(name);
+        Ok(())
+    }
+
+    /// Goes from its room into another, in one section: nobody finds it in both, or in none. Says how many are there
+    /// now, itself included.
+    pub fn enter(&mut self, room: RoomName) -> usize {
+        let id = self.client.id();
+        let enter = |clients: &mut Clients| clients.enter(id, room.clone());
+        let entered = self.registry.clients.exclusive(enter);
+        self.room = room;
+        entered.map_or(0, |entered| entered.present)
+    }
+
+    /// Who is in its room, itself included.
+    pub fn who(&self) -> Who {
+        self.registry.who(&self.room)
+    }
+
+    /// Posts `message` to everyone in its room, itself included, as [`Registry::broadcast`] does.
+    pub fn say(&self, message: &Message) {
+        self.registry.broadcast_in(&self.room, message);
+    }
+
+    /// Posts `message` to the others in its room, as [`Registry::broadcast`] does.
+    pub fn tell_others(&self, message: &Message) {
+        self.tell_others_in(&self.room, message);
+    }
+
+    /// [`tell_others`](Self::tell_others), in any room.
+    pub fn tell_others_in(&self, room: &RoomName, message: &Message) {
+        let id = self.client.id();
+        self.registry
+            .post(|clients, to_ring| clients.post_to_others(id, room, message, to_ring));
+    }
 }
 
 impl<L: Lock<Value = Clients>> Drop for Membership<L> {
     fn drop(&mut self) {
-        let left = self
-            .registry
-            .clients
-            .exclusive(|clients| clients.leave(self.id));
+        let id = self.client.id();
+        let left = self.registry.clients.exclusive(|clients| clients.leave(id));
         // Only now, outside the section: this may be what closes the client's socket.
         drop(left);
     }
@@ -144,6 +200,7 @@ impl<L: Lock<Value = Clients>> Drop for Membership<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::ClientId;
     use crate::mailbox::{Mailbox, Outlet};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -158,7 +215,7 @@ mod tests {
         }
     }
 
-    fn client(id: u64, limit: usize, rings: &Arc<AtomicUsize>) -> Client {
+    pub(super) fn client(id: u64, limit: usize, rings: &Arc<AtomicUsize>) -> Client {
         let outlet = Box::new(Rings(Arc::clone(rings)));
         let mailbox = Arc::new(Mailbox::new(limit, outlet));
         Client::new(ClientId(id), ([127, 0, 0, 1], 1).into(), mailbox)

@@ -1,0 +1,53 @@
+//! A lobby of one's own: two rooms, names, and a word to each room from the server itself.
+
+use guardhouse::model::Pool;
+use guardhouse::registry::RoomName;
+use guardhouse::service::Chat;
+use guardhouse::{Clients, Message, Registry, Server};
+use parking_lot::RwLock;
+use std::error::Error;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // The registry is shared with the service: whoever holds it may look into the rooms, and speak to them.
+    let registry = Registry::new(RwLock::new(Clients::new()));
+    let workers = NonZeroUsize::new(4).ok_or("four are more than none")?;
+    let server = Server::new(Chat::new(Arc::clone(&registry)))
+        .model(Pool::new(workers))
+        .start()?;
+
+    let mut people = Vec::new();
+    for (name, room) in [("ann", "red"), ("bob", "blue"), ("cy", "red")] {
+        let mut stream = TcpStream::connect(server.local_addr())?;
+        write!(stream, "/join {room}\n/name {name}\n")?;
+        let mut lines = BufReader::new(stream.try_clone()?).lines();
+        // Both answers are here: the next one comes into a room where this one is.
+        lines.by_ref().take(2).try_for_each(|line| line.map(drop))?;
+        people.push((name, stream, lines));
+    }
+
+    for (room, present) in registry.rooms() {
+        let names: Vec<_> = registry
+            .who(&room)
+            .sorted()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        println!("{room} ({present}): {}", names.join(" and "));
+    }
+    let red = RoomName::new("red")?;
+    registry.broadcast_in(&red, &Message::from("the red room closes\n"));
+    registry.broadcast(&Message::from("goodbye\n"));
+
+    for (name, stream, lines) in &mut people {
+        stream.write_all(b"/quit\n")?;
+        for line in lines {
+            println!("{name} heard: {}", line?);
+        }
+    }
+    server.shutdown()?;
+    Ok(())
+}
