@@ -57,6 +57,16 @@ impl Client {
     }
 }
 
+impl Client {
+    /// [`send`](Self::send) that waits for room where the policy is [`Slow::Block`](crate::Slow::Block). Not from the thread
+    /// of a reactor.
+    pub(crate) fn send_waiting(&self, message: &Message) {
+        while self.send(message) == Posted::Full {
+            self.mailbox.wait_for_room(message.len());
+        }
+    }
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")

@@ -62,7 +62,7 @@ pub mod client;
 pub mod codec;
 mod connection;
 pub mod executor;
-mod fanout;
+pub mod fanout;
 #[cfg(target_os = "linux")]
 pub mod lab;
 pub mod limits;
@@ -85,6 +85,7 @@ pub mod strategy;
 pub mod sync;
 
 pub use client::{Client, ClientId};
+pub use fanout::Fanout;
 pub use limits::{Limits, Slow};
 pub use message::Message;
 pub use registry::{Clients, Registry};

@@ -48,6 +48,12 @@ pub trait Outlet: Send + Sync {
     /// critical section; must not block.
     fn ring(&self, mailbox: &Arc<Mailbox>);
 
+    /// Sends what is in `mailbox`, if its model can wait until the client has taken it. From any thread, also inside a
+    /// critical section: it is the one strategy that does so which calls this.
+    fn send_out(&self, mailbox: &Arc<Mailbox>) {
+        self.ring(mailbox);
+    }
+
     /// Has `work` done when everybody has been heard who has something to say at the moment. Where a thread hears many
     /// clients in turn, that is the end of its turn, unless it is `urgent`. Called by the thread that serves the
     /// client, never inside a critical section.
@@ -166,7 +172,7 @@ pub(crate) enum SoFar {
 
 /// While nobody has found the socket full, so much may wait in any mailbox, however low its limit: that a crowd
 /// posts before the first of them comes to send, or while it sends, says nothing about the client.
-const ON_ITS_WAY: usize = 256 * 1024;
+pub(crate) const ON_ITS_WAY: usize = 256 * 1024;
 
 /// Parcels for which an emptied queue has room and is kept in any case.
 const SPARE: usize = 16;
@@ -280,6 +286,11 @@ impl Mailbox {
     /// Carries out the duty that a post gave: see [`Outlet::ring`].
     pub fn ring(self: &Arc<Self>) {
         self.outlet.ring(self);
+    }
+
+    /// Carries out the duty that a post gave, and waits for the client: see [`Outlet::send_out`].
+    pub(crate) fn send_out(self: &Arc<Self>) {
+        self.outlet.send_out(self);
     }
 
     /// Whether more than half of the limit waits: it should be sent before anything else is posted.

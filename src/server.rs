@@ -1,6 +1,6 @@
 //! [`Server`]: what a library user holds. Build it, start it, keep the [`Handle`].
 
-use crate::limits::Limits;
+use crate::limits::{Limits, Slow};
 use crate::model::{Context, Model, Thread, Unsupported};
 use crate::net::Listener;
 use crate::service::Service;
@@ -189,6 +189,12 @@ impl Server {
             return wrong("drain is longer than 30 days");
         }
         let model = self.model.name();
+        if limits.slow == Slow::Block && !self.model.waits_for_clients() {
+            return Err(StartError::Options(format!(
+                "slow is block: whoever talks would wait for who reads slowly, on a thread that has others to serve under \
+                 {model}; iterative, thread and pool have such that may wait"
+            )));
+        }
         if !self.model.shares_memory() {
             self.check_without_shared_memory(model)?;
         }

@@ -1,18 +1,20 @@
 //! From names to values: the one place where `--model`, `--sync` and the service are matched.
 
+mod fanouts;
 mod locks;
 mod models;
 
 pub use locks::{LockKind, LockOptions};
 pub use models::{ModelKind, ModelOptions, model, model_with};
 
+use crate::fanout::Fanout;
+use crate::limits::Limits;
 use crate::registry::{Clients, Registry};
 use crate::service::{Chat, Echo, Registered, Service};
 use crate::sync::{Actor, Lock, OneThread, SemaphoreLock, Snapshot, SpinMutex, TicketMutex, Timed};
 use crossbeam_utils::sync::ShardedLock;
 use serde::Serialize;
 use std::io;
-use std::sync::Arc;
 
 /// A kind of thing that a flag chooses, and what to tell people about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,7 +38,22 @@ pub enum ServiceKind {
     Chat {
         /// The longest line, in bytes, newline not counted.
         max_line: usize,
+        /// How what one says gets to the others.
+        fanout: Fanout,
+        /// Bytes that may wait for a slow reader: as in the server's [`Limits`](crate::Limits).
+        mailbox: usize,
     },
+}
+
+impl ServiceKind {
+    /// A chat as it is when nothing else is said, but for its longest line.
+    pub fn chat(max_line: usize) -> Self {
+        Self::Chat {
+            max_line,
+            fanout: Fanout::default(),
+            mailbox: Limits::default().mailbox,
+        }
+    }
 }
 
 /// The service of a kind, with its registry behind the lock of a kind.
@@ -54,44 +71,61 @@ pub fn service(
     lock: LockKind,
     options: LockOptions,
 ) -> io::Result<Box<dyn Service>> {
-    let stats = options.stats;
-    let clients = Clients::new();
-    Ok(match lock {
-        LockKind::Mutex => behind(kind, parking_lot::Mutex::new(clients), stats),
-        LockKind::FairMutex => behind(kind, parking_lot::FairMutex::new(clients), stats),
-        LockKind::RwLock => behind(kind, parking_lot::RwLock::new(clients), stats),
-        LockKind::StdMutex => behind(kind, std::sync::Mutex::new(clients), stats),
-        LockKind::StdRwLock => behind(kind, std::sync::RwLock::new(clients), stats),
+    match lock {
+        LockKind::Mutex => behind(kind, options, |c| Ok(parking_lot::Mutex::new(c))),
+        LockKind::FairMutex => behind(kind, options, |c| Ok(parking_lot::FairMutex::new(c))),
+        LockKind::RwLock => behind(kind, options, |c| Ok(parking_lot::RwLock::new(c))),
+        LockKind::StdMutex => behind(kind, options, |c| Ok(std::sync::Mutex::new(c))),
+        LockKind::StdRwLock => behind(kind, options, |c| Ok(std::sync::RwLock::new(c))),
         LockKind::Semaphore => {
             let permits = options.permits.get();
-            behind(kind, SemaphoreLock::with_permits(clients, permits), stats)
+            behind(kind, options, |c| {
+                Ok(SemaphoreLock::with_permits(c, permits))
+            })
         }
-        LockKind::Ticket => behind(kind, TicketMutex::new(clients), stats),
-        LockKind::Spin => behind(kind, SpinMutex::new(clients), stats),
-        LockKind::Snapshot => behind(kind, Snapshot::new(clients), stats),
-        LockKind::Sharded => behind(kind, ShardedLock::new(clients), stats),
-        LockKind::Actor => behind(kind, Actor::try_new(clients)?, stats),
-        LockKind::None => behind(kind, OneThread::new(clients), stats),
-    })
+        LockKind::Ticket => behind(kind, options, |c| Ok(TicketMutex::new(c))),
+        LockKind::Spin => behind(kind, options, |c| Ok(SpinMutex::new(c))),
+        LockKind::Snapshot => behind(kind, options, |c| Ok(Snapshot::new(c))),
+        LockKind::Sharded => behind(kind, options, |c| Ok(ShardedLock::new(c))),
+        LockKind::Actor => behind(kind, options, Actor::try_new),
+        LockKind::None => behind(kind, options, |c| Ok(OneThread::new(c))),
+    }
 }
 
-fn behind<L>(kind: ServiceKind, lock: L, stats: bool) -> Box<dyn Service>
+fn behind<L>(
+    kind: ServiceKind,
+    options: LockOptions,
+    lock: impl Fn(Clients) -> io::Result<L>,
+) -> io::Result<Box<dyn Service>>
 where
     L: Lock<Value = Clients> + 'static,
 {
-    if stats {
-        with(kind, Registry::new(Timed::around(lock)))
+    if options.stats {
+        with(kind, |clients| lock(clients).map(Timed::around))
     } else {
-        with(kind, Registry::new(lock))
+        with(kind, lock)
     }
 }
 
-fn with<L>(kind: ServiceKind, registry: Arc<Registry<L>>) -> Box<dyn Service>
+fn with<L>(
+    kind: ServiceKind,
+    lock: impl Fn(Clients) -> io::Result<L>,
+) -> io::Result<Box<dyn Service>>
 where
     L: Lock<Value = Clients> + 'static,
 {
-    match kind {
-        ServiceKind::Echo => Box::new(Registered::new(registry, Echo)),
-        ServiceKind::Chat { max_line } => Box::new(Chat::new(registry).max_line(max_line)),
-    }
+    Ok(match kind {
+        ServiceKind::Echo => {
+            let registry = Registry::new(lock(Clients::new())?);
+            Box::new(Registered::new(registry, Echo))
+        }
+        ServiceKind::Chat {
+            max_line,
+            fanout,
+            mailbox,
+        } => {
+            let registry = Registry::with_fanout(fanout, || lock(Clients::keeping(mailbox)))?;
+            Box::new(Chat::new(registry).max_line(max_line))
+        }
+    })
 }

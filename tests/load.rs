@@ -49,7 +49,7 @@ fn exactly_as_many_echoes_are_counted_as_were_asked_for() {
 #[test]
 fn every_line_of_a_chat_is_counted_at_every_client() {
     for model in CONCURRENT {
-        let server = server(model, ServiceKind::Chat { max_line: 4096 });
+        let server = server(model, ServiceKind::chat(4096));
         let traffic = Traffic::Chat { talkers: 3 };
         let mut load = Load::connect(server.local_addr(), Shape::new(8, traffic)).unwrap();
         for lines in [1, 2, 500] {

@@ -43,7 +43,7 @@ fn a_chat_counts_its_joins_and_broadcasts() {
             stats: true,
             ..LockOptions::default()
         };
-        let kind = ServiceKind::Chat { max_line: 99 };
+        let kind = ServiceKind::chat(99);
         let service = strategy::service(kind, lock, options).unwrap();
         sections_of_two_talkers(Server::new(service).start().unwrap());
     }
@@ -51,7 +51,7 @@ fn a_chat_counts_its_joins_and_broadcasts() {
 
 #[test]
 fn without_stats_nothing_is_watched() {
-    let kind = ServiceKind::Chat { max_line: 99 };
+    let kind = ServiceKind::chat(99);
     let service = strategy::service(kind, LockKind::Mutex, LockOptions::default()).unwrap();
     let server = Server::new(service).start().unwrap();
     assert_eq!(server.stats().lock, None);

@@ -3,6 +3,7 @@
 use bytesize::ByteSize;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use guardhouse::strategy::{LockKind, ModelKind};
+use guardhouse::{Fanout, Slow};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
@@ -67,6 +68,12 @@ pub(crate) enum Command {
     },
     /// List the sync strategies: what each costs, and who may starve whom
     Syncs {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the fan-out strategies of a chat: what each costs, and who may starve whom
+    Fanouts {
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -138,9 +145,17 @@ pub(crate) struct Serve {
     /// The longest line of a chat, newline not counted [default: 4096]
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_line: Option<ByteSize>,
-    /// What others say and may wait for a client that reads too slowly, before it is hung up
+    /// How what one says in a chat gets to the others (see `guardhouse fanouts`)
+    /// [default: log]
+    #[arg(long, value_name = "FANOUT")]
+    pub(crate) fanout: Option<Named<Fanout>>,
+    /// What others say and may wait for a client that reads too slowly
     #[arg(long, default_value = "256KiB", value_name = "BYTES")]
     pub(crate) mailbox: ByteSize,
+    /// What becomes of a client for whom more would wait: it is hung up, the newest or the oldest lines are dropped and it is
+    /// told so, or whoever talks waits for it [default: disconnect; with --fanout under-lock: block]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) slow: Option<SlowPolicy>,
     /// How long busy clients may go on after the first signal
     #[arg(long, default_value = "5s", value_name = "TIME")]
     pub(crate) drain: Time,
@@ -235,6 +250,25 @@ pub(crate) enum ServiceName {
     Chat,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlowPolicy(pub(crate) Slow);
+
+impl ValueEnum for SlowPolicy {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: &[SlowPolicy] = &[
+            SlowPolicy(Slow::ALL[0]),
+            SlowPolicy(Slow::ALL[1]),
+            SlowPolicy(Slow::ALL[2]),
+            SlowPolicy(Slow::ALL[3]),
+        ];
+        ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FullPolicy {
     /// Accept nobody until there is room
@@ -303,7 +337,7 @@ macro_rules! named {
     )*};
 }
 
-named!(ModelKind, LockKind);
+named!(ModelKind, LockKind, Fanout);
 
 /// A duration, and how it was typed: refusals quote it.
 #[derive(Clone, Debug)]

@@ -1,7 +1,8 @@
-//! `models` and `syncs`: what can be chosen, and what each choice means.
+//! `models`, `syncs` and `fanouts`: what can be chosen, and what each choice means.
 
 use super::output;
 
+use guardhouse::Fanout;
 use guardhouse::strategy::{About, LockKind, ModelKind};
 
 pub(crate) fn models(json: bool) -> anyhow::Result<()> {
@@ -10,6 +11,10 @@ pub(crate) fn models(json: bool) -> anyhow::Result<()> {
 
 pub(crate) fn syncs(json: bool) -> anyhow::Result<()> {
     print(&LockKind::ALL.map(LockKind::about), json)
+}
+
+pub(crate) fn fanouts(json: bool) -> anyhow::Result<()> {
+    print(&Fanout::ALL.map(Fanout::about), json)
 }
 
 fn print(kinds: &[About], json: bool) -> anyhow::Result<()> {

@@ -32,6 +32,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Command::Compare(compare) => compare::run(&compare, args.verbosity),
         Command::Models { json } => kinds::models(json),
         Command::Syncs { json } => kinds::syncs(json),
+        Command::Fanouts { json } => kinds::fanouts(json),
     }
 }
 

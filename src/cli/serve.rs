@@ -18,7 +18,7 @@ use guardhouse::model::{Accept, Deal, WhenFull};
 use guardhouse::shutdown::Shutdown;
 use guardhouse::stats::Snapshot;
 use guardhouse::strategy::{LockOptions, ModelOptions, ServiceKind};
-use guardhouse::{Limits, Server, Service, Slow, StartError, strategy};
+use guardhouse::{Fanout, Limits, Server, Service, Slow, StartError, strategy};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
 };
@@ -104,7 +104,7 @@ fn server(args: &Serve) -> anyhow::Result<Server> {
         .backlog(args.backlog)
         .limits(Limits {
             max_clients: args.max_clients.map(NonZeroUsize::get),
-            slow: Slow::Disconnect,
+            slow: slow(args),
             mailbox: bytes(args.mailbox),
             idle_timeout: args.idle_timeout.as_ref().map(|idle| idle.time),
             drain: args.drain.time,
@@ -118,6 +118,8 @@ fn service(args: &Serve) -> anyhow::Result<Box<dyn Service>> {
         ServiceName::Echo => ServiceKind::Echo,
         ServiceName::Chat => ServiceKind::Chat {
             max_line: bytes(max_line),
+            fanout: fanout(args),
+            mailbox: bytes(args.mailbox),
         },
     };
     let default = LockOptions::default();
@@ -128,6 +130,15 @@ fn service(args: &Serve) -> anyhow::Result<Box<dyn Service>> {
     let sync = args.sync.0;
     strategy::service(kind, sync, options)
         .with_context(|| format!("cannot start: the system has no thread to give to --sync {sync}"))
+}
+
+fn fanout(args: &Serve) -> Fanout {
+    args.fanout.map_or(Fanout::default(), |named| named.0)
+}
+
+fn slow(args: &Serve) -> Slow {
+    let own = fanout(args).policies()[0];
+    args.slow.map_or(own, |policy| policy.0)
 }
 
 fn model_options(args: &Serve) -> ModelOptions {

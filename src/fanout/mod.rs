@@ -1,3 +1,66 @@
-//! Fan-out: how what one says gets to everybody.
+//! [`Fanout`]: how what one says gets to everybody.
 
 pub(crate) mod herald;
+
+use self::herald::Herald;
+use crate::log::Log;
+use std::sync::Arc;
+
+/// How what one says gets to everybody in the room. What all have in common: whole lines, once, one sender's in the
+/// same order for everybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Fanout {
+    /// Writes to all inside the critical section, and waits for whoever does not read: the tutorial's way, and its bug. One
+    /// client who stops reading stops the room. It is kept to be looked at.
+    UnderLock,
+    /// Copies the list of members inside, and writes outside, to one after the other.
+    Snapshot,
+    /// Posts to each member's mailbox inside, which writes nothing, and has them sent outside: each client's at once,
+    /// however many spoke meanwhile.
+    Queue,
+    /// The same, with the members dealt out to several lists, each behind a lock of its own: who joins or leaves is in the way of
+    /// a part of a broadcast only.
+    Sharded,
+    /// Appends to the room's log. Each member is a position in it, and a flush sends everything from there to the end
+    /// straight out of it: no work per member before bytes go out.
+    #[default]
+    Log,
+}
+
+impl Fanout {
+    /// From the tutorial's to the last.
+    pub const ALL: [Self; 5] = [
+        Self::UnderLock,
+        Self::Snapshot,
+        Self::Queue,
+        Self::Sharded,
+        Self::Log,
+    ];
+
+    /// As `--fanout` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnderLock => "under-lock",
+            Self::Snapshot => "snapshot",
+            Self::Queue => "queue",
+            Self::Sharded => "sharded",
+            Self::Log => "log",
+        }
+    }
+}
+
+/// Where a room is heard that keeps a log.
+pub(crate) struct Channel {
+    pub(crate) log: Arc<Log>,
+    pub(crate) herald: Herald,
+}
+
+impl Channel {
+    /// One that keeps so many bytes.
+    pub(crate) fn new(keep: usize) -> Arc<Self> {
+        Arc::new(Self {
+            log: Arc::new(Log::new(keep)),
+            herald: Herald::new(),
+        })
+    }
+}

@@ -15,6 +15,10 @@ impl Model for Iterative {
         "iterative"
     }
 
+    fn waits_for_clients(&self) -> bool {
+        true
+    }
+
     fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
         blocking::run(only(listeners), context, |_, house, acceptor| {
             let mut buffers = Buffers::new();

@@ -107,6 +107,11 @@ pub trait Model: Send + Sync {
         true
     }
 
+    /// Whether a thread that serves a client may wait for another's: it has nobody else to serve.
+    fn waits_for_clients(&self) -> bool {
+        false
+    }
+
     /// Serves until `context.shutdown` says to end and every client is gone. Every thread that it started
     /// has ended when it returns. It gets as many listeners as it [wants](Self::listeners); they are closed as soon
     /// as the acceptor sees the drain, and clients that nobody has accepted by then are reset.

@@ -118,6 +118,10 @@ impl Model for Pool {
         }
     }
 
+    fn waits_for_clients(&self) -> bool {
+        true
+    }
+
     fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
         match self.accept {
             Accept::Acceptor => self.run_behind_a_queue(listeners, context),

@@ -54,6 +54,10 @@ impl Model for Prefork {
         false
     }
 
+    fn waits_for_clients(&self) -> bool {
+        true
+    }
+
     fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
         let program = process::given(self.program.as_ref())?;
         let listener = only(listeners);

@@ -68,6 +68,10 @@ impl Model for Process {
         false
     }
 
+    fn waits_for_clients(&self) -> bool {
+        true
+    }
+
     fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
         let program = given(self.program.as_ref())?;
         // Who is admitted is decided when the lines have been heard.

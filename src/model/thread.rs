@@ -36,6 +36,10 @@ impl Model for Thread {
         "thread"
     }
 
+    fn waits_for_clients(&self) -> bool {
+        true
+    }
+
     fn run(&self, listeners: Vec<Listener>, context: Context<'_>) -> io::Result<()> {
         blocking::run(only(listeners), context, |scope, house, acceptor| {
             acceptor.run(|newcomer| {

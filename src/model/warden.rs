@@ -19,7 +19,7 @@ use super::Context;
 use super::acceptor::Newcomer;
 use crate::client::ClientId;
 use crate::limits::Limits;
-use crate::mailbox::{Flushed, Mailbox, Outlet, Stay};
+use crate::mailbox::{Flushed, Mailbox, Outlet, Stay, Work};
 use crate::net::socket::{self, Wait};
 use crate::poller::{Waker, timespec};
 use crate::sync::OwnedPermit;
@@ -32,6 +32,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A failing poll is not to become a busy loop.
@@ -370,7 +371,24 @@ struct Direct {
 
 impl Outlet for Direct {
     fn ring(&self, mailbox: &Arc<Mailbox>) {
-        match mailbox.flush(|slices| socket::send(self.stream.as_fd(), slices, Wait::Never)) {
+        self.send(mailbox, Wait::Never);
+    }
+
+    fn send_out(&self, mailbox: &Arc<Mailbox>) {
+        self.send(mailbox, Wait::Block);
+    }
+
+    fn in_a_moment(&self, work: Arc<dyn Work>, urgent: bool) {
+        if !urgent {
+            thread::yield_now();
+        }
+        work.run();
+    }
+}
+
+impl Direct {
+    fn send(&self, mailbox: &Arc<Mailbox>, wait: Wait) {
+        match mailbox.flush(|slices| socket::send(self.stream.as_fd(), slices, wait)) {
             Ok(Flushed::Empty | Flushed::Elsewhere) => {}
             Ok(Flushed::Blocked) => self.warden.watch(Stalled {
                 stream: Arc::clone(&self.stream),

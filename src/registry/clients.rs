@@ -1,11 +1,15 @@
 //! [`Clients`]: who is connected, where, and under which name.
 
 use super::name::{Name, RoomName};
-use super::room::{self, Room, Who};
+use super::room::Room;
+use super::say::ToDo;
 use crate::client::{Client, ClientId};
+use crate::fanout::Channel;
+use crate::mailbox::ON_ITS_WAY;
 use crate::message::Message;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// The clients that are connected, each in one room and under at most one name, which nobody else has. Plain data for one
@@ -21,8 +25,10 @@ use thiserror::Error;
 /// ```
 ///
 /// Each method leaves the three in step. A room is there as long as somebody is in it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Clients {
+    /// Bytes that the log of a room keeps.
+    keep: usize,
     rooms: HashMap<RoomName, Room>,
     names: HashMap<Name, ClientId>,
     seats: HashMap<ClientId, Seat>,
@@ -41,6 +47,12 @@ struct Seat {
 pub struct Taken {
     /// The name.
     pub name: Name,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// A client has changed its room.
@@ -66,7 +78,23 @@ pub struct Left {
 impl Clients {
     /// Nobody.
     pub fn new() -> Self {
-        Self::default()
+        Self::keeping(0)
+    }
+
+    /// Nobody, and rooms whose logs keep at least so many bytes for those who read slowly.
+    pub fn keeping(bytes: usize) -> Self {
+        Self {
+            keep: bytes.max(ON_ITS_WAY),
+            rooms: HashMap::new(),
+            names: HashMap::new(),
+            seats: HashMap::new(),
+        }
+    }
+
+    fn room_to_enter(&mut self, name: &RoomName) -> &mut Room {
+        let keep = self.keep;
+        let room = self.rooms.entry(name.clone());
+        room.or_insert_with(|| Room::new(keep))
     }
 
     /// Adds a client, into the lobby and without a name.
@@ -74,19 +102,14 @@ impl Clients {
     /// # Panics
     /// When a client of this number is there: numbers are unique within a server, and a registry is one server's.
     pub fn join(&mut self, client: Client) {
-        let Entry::Vacant(seat) = self.seats.entry(client.id()) else {
-            panic!(
-                "client {} is in this registry already: give each server a registry of its own",
-                client.id()
-            );
-        };
+        let id = client.id();
+        assert!(
+            !self.seats.contains_key(&id),
+            "client {id} is in this registry already: give each server a registry of its own"
+        );
         let room = RoomName::lobby();
-        let place = self
-            .rooms
-            .entry(room.clone())
-            .or_default()
-            .add(client, None);
-        seat.insert(Seat { room, place });
+        let place = self.room_to_enter(&room).add(client, None);
+        self.seats.insert(id, Seat { room, place });
     }
 
     /// Removes a client; `None` when it was not there. Its name is free.
@@ -112,7 +135,7 @@ impl Clients {
         }
         let Seat { room: from, place } = seat.clone();
         let (client, name) = self.vacate(&from, place);
-        let entered = self.rooms.entry(room.clone()).or_default();
+        let entered = self.room_to_enter(&room);
         let place = entered.add(client, name);
         let present = entered.len();
         self.seats.insert(id, Seat { room, place });
@@ -128,20 +151,53 @@ impl Clients {
     /// # Errors
     /// [`Taken`], when another client has the name; nothing has changed then.
     pub fn claim(&mut self, id: ClientId, name: &Name) -> Result<Option<Name>, Taken> {
-        let Some(seat) = self.seats.get(&id) else {
+        if !self.seats.contains_key(&id) {
             return Ok(None);
-        };
-        match self.names.entry(name.clone()) {
-            Entry::Occupied(owner) if *owner.get() == id => return Ok(Some(name.clone())),
-            Entry::Occupied(_) => return Err(Taken { name: name.clone() }),
-            Entry::Vacant(free) => free.insert(id),
-        };
-        let room = self.rooms.get_mut(&seat.room);
-        let former = room.and_then(|room| room.rename(seat.place, name.clone()));
-        if let Some(former) = &former {
+        }
+        self.reserve(id, name)?;
+        let former = self.rename(id, name);
+        if let Some(former) = &former
+            && former != name
+        {
             self.names.remove(former);
         }
         Ok(former)
+    }
+
+    /// The half of a [`claim`](Self::claim) that several lists leave to one of them: the name is this client's.
+    pub(super) fn reserve(&mut self, id: ClientId, name: &Name) -> Result<(), Taken> {
+        match self.names.entry(name.clone()) {
+            Entry::Occupied(owner) if *owner.get() == id => Ok(()),
+            Entry::Occupied(_) => Err(Taken { name: name.clone() }),
+            Entry::Vacant(free) => {
+                free.insert(id);
+                Ok(())
+            }
+        }
+    }
+
+    /// The other half: it is shown under this name. Says what it was called before.
+    pub(super) fn rename(&mut self, id: ClientId, name: &Name) -> Option<Name> {
+        let seat = self.seats.get(&id)?;
+        let room = self.rooms.get_mut(&seat.room)?;
+        room.rename(seat.place, name.clone())
+    }
+
+    /// A reserved name is free again.
+    pub(super) fn release(&mut self, name: &Name) {
+        self.names.remove(name);
+    }
+
+    /// The members of a room, as they are at this moment.
+    pub fn members(&self, room: &RoomName) -> Arc<Vec<Client>> {
+        let room = self.rooms.get(room);
+        room.map_or_else(Arc::default, |room| Arc::clone(room.members()))
+    }
+
+    /// Where a client's room is heard.
+    pub(super) fn channel_of(&self, id: ClientId) -> Option<&Arc<Channel>> {
+        let seat = self.seats.get(&id)?;
+        Some(self.rooms.get(&seat.room)?.channel())
     }
 
     /// A room, if somebody is in it.
@@ -170,17 +226,11 @@ impl Clients {
         self.names.get(name).copied()
     }
 
-    /// Who is in a room, without walking through it.
-    pub fn who(&self, room: &RoomName) -> Who {
-        Who::of(self.rooms.get(room))
-    }
-
-    /// Posts `message` to everyone in `room`, without I/O. Those that must be rung are put into `to_ring`: ring them after
-    /// the section.
-    pub fn post_to_room(&self, room: &RoomName, message: &Message, to_ring: &mut Vec<Client>) {
+    /// Posts `message` to everyone in `room`, without I/O. What comes of it is put into `to_do`, for after the section.
+    pub fn post_to_room(&self, room: &RoomName, message: &Message, to_do: &mut ToDo) {
         if let Some(room) = self.rooms.get(room) {
-            to_ring.reserve(room.len());
-            room.post(message, to_ring);
+            to_do.reserve(room.len());
+            room.post(message, to_do);
         }
     }
 
@@ -190,19 +240,20 @@ impl Clients {
         client: ClientId,
         room: &RoomName,
         message: &Message,
-        to_ring: &mut Vec<Client>,
+        to_do: &mut ToDo,
     ) {
         if let Some(room) = self.rooms.get(room) {
-            let others = room.members().iter().filter(|other| other.id() != client);
-            room::post(others, message, to_ring);
+            for other in room.members().iter().filter(|other| other.id() != client) {
+                to_do.post(other, message);
+            }
         }
     }
 
     /// [`post_to_room`](Self::post_to_room), of every room.
-    pub fn post_to_all(&self, message: &Message, to_ring: &mut Vec<Client>) {
-        to_ring.reserve(self.len());
+    pub fn post_to_all(&self, message: &Message, to_do: &mut ToDo) {
+        to_do.reserve(self.len());
         for room in self.rooms.values() {
-            room.post(message, to_ring);
+            room.post(message, to_do);
         }
     }
 
@@ -238,6 +289,7 @@ impl Clients {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Who;
     use super::super::tests::client;
     use super::*;
     use proptest::prelude::*;
@@ -260,7 +312,7 @@ mod tests {
     }
 
     fn shown(clients: &Clients, room: &RoomName) -> String {
-        let all = clients.who(room).sorted();
+        let all = Who::of(clients.room(room).cloned()).sorted();
         all.iter().map(|present| format!("{present} ")).collect()
     }
 

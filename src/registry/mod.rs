@@ -3,29 +3,59 @@
 mod clients;
 mod name;
 mod room;
+mod say;
 
 pub use clients::{Clients, Entered, Left, Taken};
 pub(crate) use name::Harmless;
 pub use name::{InvalidName, MAX_CHARACTERS, Name, Present, RoomName};
 pub use room::{Room, Who};
+pub use say::ToDo;
 
-use crate::client::Client;
+use self::say::Walk;
+use crate::client::{Client, ClientId};
+use crate::fanout::{Channel, Fanout};
+use crate::mailbox::Posted;
 use crate::message::Message;
 use crate::sync::{Lock, LockStats};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
-/// [`Clients`] that many threads share, behind the lock `L`.
+/// [`Clients`] that many threads share, behind the lock `L`, and how what one of them says gets to the others.
 ///
-/// Inside its sections there is no I/O and no user code: take, release, act.
+/// Inside its sections there is no I/O and no user code: take, release, act. ([`Fanout::UnderLock`] shows why.)
 #[derive(Debug)]
 pub struct Registry<L> {
-    clients: L,
+    /// Several for [`Fanout::Sharded`]: a client is on the list of its number. Names are the first one's.
+    shards: Box<[L]>,
+    fanout: Fanout,
 }
 
+/// Lists of [`Fanout::Sharded`]. More would make a broadcast slower, and fewer a join.
+pub const SHARDS: usize = 8;
+
 impl<L: Lock<Value = Clients>> Registry<L> {
-    /// An empty registry behind `lock`, which must hold [`Clients::new`].
+    /// An empty registry behind `lock`, which must hold [`Clients::new`]. What is said goes through [queues](Fanout::Queue).
     pub fn new(lock: L) -> Arc<Self> {
-        Arc::new(Self { clients: lock })
+        Arc::new(Self {
+            shards: Box::new([lock]),
+            fanout: Fanout::Queue,
+        })
+    }
+
+    /// An empty registry with a fan-out strategy, behind the locks that `lock` makes: [`SHARDS`] for
+    /// [`Fanout::Sharded`], one for the others. Each must hold [`Clients::new`] or [`Clients::keeping`].
+    ///
+    /// # Errors
+    /// Those of `lock`.
+    pub fn with_fanout<E>(fanout: Fanout, lock: impl Fn() -> Result<L, E>) -> Result<Arc<Self>, E> {
+        let count = if fanout == Fanout::Sharded { SHARDS } else { 1 };
+        let shards = (0..count).map(|_| lock()).collect::<Result<_, E>>()?;
+        Ok(Arc::new(Self { shards, fanout }))
+    }
+
+    fn shard_of(&self, id: ClientId) -> &L {
+        &self.shards[id.0 as usize % self.shards.len()]
     }
 
     /// Adds a client to the lobby, for as long as the membership lives. From any thread.
@@ -34,61 +64,79 @@ impl<L: Lock<Value = Clients>> Registry<L> {
     /// When a client of this number is a member: a registry is one server's.
     pub fn join(self: &Arc<Self>, client: Client) -> Membership<L> {
         let own = client.clone();
-        self.clients.exclusive(|clients| clients.join(client));
-        Membership {
+        let channel = self.shard_of(client.id()).exclusive(|clients| {
+            clients.join(client);
+            self.tune_in(&own, clients)
+        });
+        let mut membership = Membership {
             registry: Arc::clone(self),
             client: own,
             room: RoomName::lobby(),
             name: None,
+            walk: None,
+        };
+        membership.walk_to(channel);
+        membership
+    }
+
+    /// Inside the section in which a client has come into a room: it hears what is said there from now on.
+    fn tune_in(&self, client: &Client, clients: &Clients) -> Option<Arc<Channel>> {
+        if self.fanout != Fanout::Log {
+            return None;
         }
+        let channel = Arc::clone(clients.channel_of(client.id())?);
+        client.mailbox().follow(&channel.log);
+        Some(channel)
     }
 
     /// Posts `message` to everyone who is a member at this moment, whichever room they are in, and has it sent. Never blocks
-    /// on a client. From any thread.
+    /// on a client, unless the [policy](crate::Slow::Block) is to. From any thread.
     ///
     /// The section only looks: each mailbox has its own lock, so several broadcasts may walk the list at
     /// once where the strategy lets them. One thread's broadcasts reach every client in their order.
     pub fn broadcast(&self, message: &Message) {
-        self.post(|clients, to_ring| clients.post_to_all(message, to_ring));
+        self.post(message, |clients, to_do| {
+            clients.post_to_all(message, to_do)
+        });
     }
 
     /// [`broadcast`](Self::broadcast), to those who are in `room`.
     pub fn broadcast_in(&self, room: &RoomName, message: &Message) {
-        self.post(|clients, to_ring| clients.post_to_room(room, message, to_ring));
-    }
-
-    fn post(&self, section: impl FnOnce(&Clients, &mut Vec<Client>) + Send) {
-        let to_ring = self.clients.shared(|clients| {
-            let mut to_ring = Vec::new();
-            section(clients, &mut to_ring);
-            to_ring
+        self.post(message, |clients, to_do| {
+            clients.post_to_room(room, message, to_do)
         });
-        for client in to_ring {
-            client.mailbox().ring();
-        }
     }
 
     /// Who is in `room`. Out of date as soon as it is read. From any thread.
     pub fn who(&self, room: &RoomName) -> Who {
-        self.clients.shared(|clients| clients.who(room))
+        let lists = self.shards.iter();
+        Who::of(lists.filter_map(|shard| shard.shared(|clients| clients.room(room).cloned())))
     }
 
     /// The rooms, and how many are in each, in the order of their names. Out of date as soon as it is read. From any
     /// thread.
     pub fn rooms(&self) -> Vec<(RoomName, usize)> {
-        let mut rooms: Vec<_> = self.clients.shared(|clients| {
-            let rooms = clients.rooms();
-            rooms
-                .map(|(name, room)| (name.clone(), room.len()))
-                .collect()
-        });
-        rooms.sort_unstable();
-        rooms
+        let mut rooms = BTreeMap::new();
+        for shard in &self.shards {
+            let there: Vec<_> = shard.shared(|clients| {
+                let rooms = clients.rooms();
+                rooms
+                    .map(|(name, room)| (name.clone(), room.len()))
+                    .collect()
+            });
+            for (name, present) in there {
+                *rooms.entry(name).or_default() += present;
+            }
+        }
+        rooms.into_iter().collect()
     }
 
     /// How many members there are. Out of date as soon as it is read. From any thread.
     pub fn len(&self) -> usize {
-        self.clients.shared(Clients::len)
+        self.shards
+            .iter()
+            .map(|shard| shard.shared(Clients::len))
+            .sum()
     }
 
     /// Whether there is no member. Out of date as soon as it is read. From any thread.
@@ -96,15 +144,19 @@ impl<L: Lock<Value = Clients>> Registry<L> {
         self.len() == 0
     }
 
-    /// What has been seen of its sections, by a lock that watches them: [`Timed`](crate::sync::Timed). From any
-    /// thread.
+    /// How what one says gets to the others.
+    pub fn fanout(&self) -> Fanout {
+        self.fanout
+    }
+
+    /// What has been seen of its sections, by a lock that watches them: [`Timed`](crate::sync::Timed). Of several
+    /// [shards](Fanout::Sharded), the first one's, which has the names. From any thread.
     pub fn lock_stats(&self) -> Option<LockStats> {
-        self.clients.stats()
+        self.shards[0].stats()
     }
 }
 
 /// A client's place in a registry: one room, and a name if it wants one. Dropping it is leaving, however the session ends.
-#[derive(Debug)]
 #[must_use = "dropping a membership is leaving"]
 pub struct Membership<L: Lock<Value = Clients>> {
     registry: Arc<Registry<L>>,
@@ -112,6 +164,18 @@ pub struct Membership<L: Lock<Value = Clients>> {
     // Nobody but this membership changes what the registry has of its client, so a look at these needs no section.
     room: RoomName,
     name: Option<Name>,
+    /// Of its room, if that keeps a log.
+    walk: Option<Arc<Walk<L>>>,
+}
+
+impl<L: Lock<Value = Clients>> fmt::Debug for Membership<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Membership")
+            .field("client", &self.client)
+            .field("room", &self.room)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<L: Lock<Value = Clients>> Membership<L> {
@@ -149,8 +213,22 @@ impl<L: Lock<Value = Clients>> Membership<L> {
     /// [`Taken`], when another member has it.
     pub fn claim(&mut self, name: Name) -> Result<(), Taken> {
         let id = self.client.id();
-        let claim = |clients: &mut Clients| clients.claim(id, &name);
-        self.registry.clients.exclusive(claim)?;
+        match &*self.registry.shards {
+            [only] => {
+                only.exclusive(|clients| clients.claim(id, &name))?;
+            }
+            [names, ..] => {
+                names.exclusive(|clients| clients.reserve(id, &name))?;
+                let list = self.registry.shard_of(id);
+                let former = list.exclusive(|clients| clients.rename(id, &name));
+                if let Some(former) = former
+                    && former != name
+                {
+                    names.exclusive(|clients| clients.release(&former));
+                }
+            }
+            [] => unreachable!("a registry has a list"),
+        }
         self.name = Some(name);
         Ok(())
     }
@@ -158,21 +236,41 @@ impl<L: Lock<Value = Clients>> Membership<L> {
     /// Goes from its room into another, in one section: nobody finds it in both, or in none. Says how many are there
     /// now, itself included.
     pub fn enter(&mut self, room: RoomName) -> usize {
-        let id = self.client.id();
-        let enter = |clients: &mut Clients| clients.enter(id, room.clone());
-        let entered = self.registry.clients.exclusive(enter);
-        self.room = room;
-        entered.map_or(0, |entered| entered.present)
+        if room != self.room {
+            let id = self.client.id();
+            self.tune_out();
+            let channel = self.registry.shard_of(id).exclusive(|clients| {
+                clients.enter(id, room.clone());
+                self.registry.tune_in(&self.client, clients)
+            });
+            self.room = room;
+            self.walk_to(channel);
+        }
+        self.who().len()
+    }
+
+    fn walk_to(&mut self, channel: Option<Arc<Channel>>) {
+        self.walk = channel.map(|channel| {
+            Arc::new(Walk {
+                registry: Arc::clone(&self.registry),
+                room: self.room.clone(),
+                channel,
+            })
+        });
+    }
+
+    /// It hears what was said until now, and no more.
+    fn tune_out(&mut self) {
+        if self.walk.take().is_some()
+            && let Posted::Ring | Posted::Overflowed = self.client.mailbox().unfollow()
+        {
+            self.client.mailbox().ring();
+        }
     }
 
     /// Who is in its room, itself included.
     pub fn who(&self) -> Who {
         self.registry.who(&self.room)
-    }
-
-    /// Posts `message` to everyone in its room, itself included, as [`Registry::broadcast`] does.
-    pub fn say(&self, message: &Message) {
-        self.registry.broadcast_in(&self.room, message);
     }
 
     /// Posts `message` to the others in its room, as [`Registry::broadcast`] does.
@@ -183,17 +281,25 @@ impl<L: Lock<Value = Clients>> Membership<L> {
     /// [`tell_others`](Self::tell_others), in any room.
     pub fn tell_others_in(&self, room: &RoomName, message: &Message) {
         let id = self.client.id();
-        self.registry
-            .post(|clients, to_ring| clients.post_to_others(id, room, message, to_ring));
+        self.registry.post(message, |clients, to_do| {
+            clients.post_to_others(id, room, message, to_do);
+        });
     }
 }
 
 impl<L: Lock<Value = Clients>> Drop for Membership<L> {
     fn drop(&mut self) {
         let id = self.client.id();
-        let left = self.registry.clients.exclusive(|clients| clients.leave(id));
+        let registry = &self.registry;
+        let left = registry.shard_of(id).exclusive(|clients| clients.leave(id));
+        if let [names, _, ..] = &*registry.shards
+            && let Some(name) = &self.name
+        {
+            names.exclusive(|clients| clients.release(name));
+        }
         // Only now, outside the section: this may be what closes the client's socket.
         drop(left);
+        self.tune_out();
     }
 }
 

@@ -1,19 +1,31 @@
 //! [`Room`]: those who hear each other.
 
 use super::name::{Name, Present};
+use super::say::ToDo;
 use crate::client::Client;
-use crate::mailbox::Posted;
+use crate::fanout::Channel;
 use crate::message::Message;
+use std::fmt;
 use std::sync::Arc;
 
 /// Who is in a room. Plain data, copied only when it changes while somebody still looks at what it was.
 ///
 /// Two lists and not a map: every broadcast walks all of the members, and who leaves knows its place.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct Room {
     members: Arc<Vec<Client>>,
     /// In the same order.
     names: Arc<Vec<Option<Name>>>,
+    channel: Arc<Channel>,
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room")
+            .field("members", &self.members)
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Room {
@@ -28,6 +40,20 @@ impl Room {
         &self.names
     }
 
+    /// An empty one, whose log keeps so many bytes.
+    pub(super) fn new(keep: usize) -> Self {
+        Self {
+            members: Arc::default(),
+            names: Arc::default(),
+            channel: Channel::new(keep),
+        }
+    }
+
+    /// Where it is heard, if it keeps a log.
+    pub(super) fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.members.len()
@@ -38,10 +64,11 @@ impl Room {
         self.members.is_empty()
     }
 
-    /// Posts `message` to its members, without I/O. Those that must be rung are put into `to_ring`: ring them after the
-    /// section.
-    pub fn post(&self, message: &Message, to_ring: &mut Vec<Client>) {
-        post(self.members.iter(), message, to_ring);
+    /// Posts `message` to its members, without I/O. What comes of it is put into `to_do`, for after the section.
+    pub fn post(&self, message: &Message, to_do: &mut ToDo) {
+        for client in &*self.members {
+            to_do.post(client, message);
+        }
     }
 
     /// Adds one; says at which place.
@@ -64,27 +91,22 @@ impl Room {
     }
 }
 
-/// Posts `message` to each of `clients`, and puts those that must be rung into `to_ring`.
-pub(super) fn post<'a>(
-    clients: impl Iterator<Item = &'a Client>,
-    message: &Message,
-    to_ring: &mut Vec<Client>,
-) {
-    for client in clients {
-        match client.mailbox().post(message) {
-            Posted::Ring | Posted::Overflowed => to_ring.push(client.clone()),
-            Posted::Queued | Posted::Full | Posted::Closed => {}
-        }
-    }
-}
-
 /// Who is in a room, by names and numbers, as it was at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Who(Room);
+pub struct Who(Vec<Present>);
 
 impl Who {
-    pub(super) fn of(room: Option<&Room>) -> Self {
-        Self(room.cloned().unwrap_or_default())
+    /// Of those who are in a room, from one list or several.
+    pub(super) fn of(lists: impl IntoIterator<Item = Room>) -> Self {
+        let mut all = Vec::new();
+        for room in lists {
+            let members = room.members.iter().zip(&*room.names);
+            all.extend(members.map(|(client, name)| Present {
+                id: client.id(),
+                name: name.clone(),
+            }));
+        }
+        Self(all)
     }
 
     /// How many.
@@ -98,15 +120,8 @@ impl Who {
     }
 
     /// Everyone: those with names in the order of names, then those without in the order of numbers.
-    pub fn sorted(&self) -> Vec<Present> {
-        let members = self.0.members.iter().zip(&*self.0.names);
-        let mut all: Vec<Present> = members
-            .map(|(client, name)| Present {
-                id: client.id(),
-                name: name.clone(),
-            })
-            .collect();
-        all.sort_unstable();
-        all
+    pub fn sorted(mut self) -> Vec<Present> {
+        self.0.sort_unstable();
+        self.0
     }
 }

@@ -175,6 +175,14 @@ impl ModelKind {
         !matches!(self, Self::Process | Self::Prefork)
     }
 
+    /// Whether a thread that serves a client may wait for another's.
+    pub const fn waits_for_clients(self) -> bool {
+        matches!(
+            self,
+            Self::Iterative | Self::Thread | Self::Pool | Self::Process | Self::Prefork
+        )
+    }
+
     /// Whether it runs as many loops as it is told to.
     pub const fn has_loops(self) -> bool {
         matches!(self, Self::Epoll | Self::Kqueue | Self::Uring)

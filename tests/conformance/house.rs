@@ -64,7 +64,7 @@ impl Subject {
     }
 
     pub(crate) fn chat(self, max_line: usize) -> Server {
-        self.kind(ServiceKind::Chat { max_line })
+        self.kind(ServiceKind::chat(max_line))
     }
 
     fn kind(self, kind: ServiceKind) -> Server {

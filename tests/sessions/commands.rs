@@ -10,7 +10,7 @@ fn chat() -> Box<dyn Service> {
 }
 
 fn within(max_line: usize) -> Box<dyn Service> {
-    service(ServiceKind::Chat { max_line }, LockKind::Mutex)
+    service(ServiceKind::chat(max_line), LockKind::Mutex)
 }
 
 fn guests(chat: &dyn Service, ids: impl IntoIterator<Item = u64>) -> Vec<Guest> {

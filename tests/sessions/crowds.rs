@@ -16,7 +16,7 @@ fn locks() -> impl Iterator<Item = LockKind> {
 
 fn chat(lock: LockKind) -> Box<dyn Service> {
     let max_line = 4096;
-    service(ServiceKind::Chat { max_line }, lock)
+    service(ServiceKind::chat(max_line), lock)
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn echo() -> Box<dyn Service> {
 }
 
 fn chat(lock: LockKind) -> Box<dyn Service> {
-    service(ServiceKind::Chat { max_line: MAX_LINE }, lock)
+    service(ServiceKind::chat(MAX_LINE), lock)
 }
 
 /// What a client alone on a server sees when it sends `pieces` and ends.

@@ -1,7 +1,7 @@
 //! What flags of `serve` cannot hold, by themselves or together: a sentence that names flag, value and limit.
 
 use crate::cli::WrongUse;
-use crate::cli::args::{AcceptBy, Serve, ServiceName};
+use crate::cli::args::{AcceptBy, Named, Serve, ServiceName, SlowPolicy};
 use crate::cli::descriptors::{Descriptors, FD_SETSIZE, OWN_DESCRIPTORS};
 use bytesize::ByteSize;
 use clap::ValueEnum;
@@ -64,9 +64,46 @@ pub(super) fn check(args: &Serve, descriptors: usize) -> Result<(), WrongUse> {
             models_for(sync)
         ));
     }
+    check_fanout(args)?;
     check_sizes(args)?;
     check_times(args)?;
     check_descriptors(args, descriptors)
+}
+
+/// Refuses fan-outs and policies that are not what they say where they are to be used.
+fn check_fanout(args: &Serve) -> Result<(), WrongUse> {
+    let (model, service) = (args.model.0, args.service);
+    if let Some(Named(fanout)) = args.fanout {
+        if service != ServiceName::Chat {
+            return Err(WrongUse(format!(
+                "--fanout {fanout} goes with serve chat only: in an echo nobody hears another"
+            )));
+        }
+        if !fanout.goes_with(model) {
+            let models: Vec<&str> = ModelKind::ALL
+                .into_iter()
+                .filter(|&model| model.shares_memory() && fanout.goes_with(model))
+                .map(ModelKind::name)
+                .collect();
+            return Err(WrongUse(format!(
+                "--fanout {fanout} waits for each client in turn, and --model {model} serves many on one thread, which would \
+                 stand still for all of them; it goes with --model {}",
+                models.join(" or ")
+            )));
+        }
+    }
+    let fanout = super::fanout(args);
+    if let Some(SlowPolicy(slow)) = args.slow
+        && service == ServiceName::Chat
+        && !fanout.policies().contains(&slow)
+    {
+        let names: Vec<&str> = fanout.policies().iter().map(|slow| slow.name()).collect();
+        return Err(WrongUse(format!(
+            "--slow {slow} is nothing that --fanout {fanout} can do; it has {}",
+            names.join(" and ")
+        )));
+    }
+    Ok(())
 }
 
 /// The models that `sync` goes with, as a sentence lists them.

@@ -15,13 +15,13 @@ use std::ops::Range;
 /// and the client can take none of them before all are made.
 const ENOUGH: usize = 64 * 1024;
 
-pub(super) struct Talker<L: Lock<Value = Clients>> {
+pub(super) struct Talker<L: Lock<Value = Clients> + 'static> {
     membership: Membership<L>,
     lines: Lines,
     max_line: usize,
 }
 
-impl<L: Lock<Value = Clients>> Talker<L> {
+impl<L: Lock<Value = Clients> + 'static> Talker<L> {
     pub(super) fn new(membership: Membership<L>, max_line: usize) -> Self {
         Self {
             membership,
@@ -37,7 +37,7 @@ impl<L: Lock<Value = Clients>> Talker<L> {
             if !reply.is_empty() {
                 self.send_before(reply);
             }
-            self.membership.say(&Message::from(lines));
+            self.membership.say(lines);
         }
     }
 
@@ -164,7 +164,7 @@ fn complain(reply: &mut Reply<'_>, what: &dyn Display) {
     writeln!(reply, "error: {what}").expect("a reply takes everything");
 }
 
-impl<L: Lock<Value = Clients>> Session for Talker<L> {
+impl<L: Lock<Value = Clients> + 'static> Session for Talker<L> {
     fn receive(&mut self, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
         let mut whole = Vec::new();
         let mut slashed = Vec::new();
@@ -200,7 +200,7 @@ impl<L: Lock<Value = Clients>> Session for Talker<L> {
 }
 
 /// However it leaves. The others are told before its name is free, so that nobody is told of its next owner first.
-impl<L: Lock<Value = Clients>> Drop for Talker<L> {
+impl<L: Lock<Value = Clients> + 'static> Drop for Talker<L> {
     fn drop(&mut self) {
         if let Some(name) = self.membership.name() {
             self.tell_others(&format!("* {name} has left\n"));

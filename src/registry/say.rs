@@ -1,0 +1,124 @@
+//! The fan-out strategies, one function each: what is inside the critical section, and what is not.
+
+use super::{Clients, Membership, Registry, RoomName};
+use crate::client::Client;
+use crate::fanout::{Channel, Fanout};
+use crate::mailbox::{Posted, Work};
+use crate::message::Message;
+use crate::sync::Lock;
+use std::sync::Arc;
+
+/// Of what waits in a log for the end of a turn, so much is not to be waited for any longer.
+const URGENT: usize = 128 * 1024;
+
+impl<L: Lock<Value = Clients> + 'static> Membership<L> {
+    /// Has everyone in its room, itself included, hear `lines`: whole lines, with their newlines. From the thread that
+    /// serves its client. Blocks on nobody, but where the [strategy](Fanout::UnderLock) or the
+    /// [policy](crate::Slow::Block) is to do so.
+    pub fn say(&self, lines: &[u8]) {
+        let registry = &*self.registry;
+        match registry.fanout {
+            Fanout::UnderLock => registry.write_inside(&self.room, &Message::from(lines)),
+            Fanout::Snapshot => registry.write_outside(&self.room, &Message::from(lines)),
+            Fanout::Queue | Fanout::Sharded => {
+                registry.broadcast_in(&self.room, &Message::from(lines));
+            }
+            Fanout::Log => self.append(lines),
+        }
+    }
+
+    fn append(&self, lines: &[u8]) {
+        let Some(walk) = &self.walk else {
+            return;
+        };
+        let waits = walk.channel.log.append(lines);
+        let urgent = waits > URGENT && waits - lines.len() <= URGENT;
+        if walk.channel.herald.said() || urgent {
+            let walk = Arc::clone(walk) as Arc<dyn Work>;
+            self.client.mailbox().in_a_moment(walk, urgent);
+        }
+    }
+}
+
+impl<L: Lock<Value = Clients>> Registry<L> {
+    /// I/O inside: everybody else waits for the lock while one client's socket has no room.
+    fn write_inside(&self, room: &RoomName, message: &Message) {
+        self.shards[0].exclusive(|clients| {
+            for client in clients.room(room).iter().flat_map(|room| &**room.members()) {
+                if let Posted::Ring = client.mailbox().post(message) {
+                    client.mailbox().send_out();
+                }
+            }
+        });
+    }
+
+    fn write_outside(&self, room: &RoomName, message: &Message) {
+        let members = self.shards[0].shared(|clients| clients.members(room));
+        for client in &*members {
+            client.send_waiting(message);
+        }
+    }
+
+    /// Posts inside a section of each shard; what is to be done about it comes after the section.
+    pub(super) fn post(&self, message: &Message, section: impl Fn(&Clients, &mut ToDo) + Sync) {
+        for shard in &self.shards {
+            let to_do = shard.shared(|clients| {
+                let mut to_do = ToDo::default();
+                section(clients, &mut to_do);
+                to_do
+            });
+            for client in to_do.ring {
+                client.mailbox().ring();
+            }
+            for client in to_do.full {
+                client.send_waiting(message);
+            }
+        }
+    }
+}
+
+/// What is on a poster to do when it has left the section.
+#[derive(Debug, Default)]
+pub struct ToDo {
+    ring: Vec<Client>,
+    full: Vec<Client>,
+}
+
+impl ToDo {
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.ring.reserve(more);
+    }
+
+    pub(super) fn post(&mut self, client: &Client, message: &Message) {
+        match client.mailbox().post(message) {
+            Posted::Ring | Posted::Overflowed => self.ring.push(client.clone()),
+            Posted::Full => self.full.push(client.clone()),
+            Posted::Queued | Posted::Closed => {}
+        }
+    }
+
+    /// Whom to ring.
+    pub fn to_ring(&self) -> &[Client] {
+        &self.ring
+    }
+}
+
+/// Takes what is new in a room's log to everybody in it.
+pub(super) struct Walk<L> {
+    pub(super) registry: Arc<Registry<L>>,
+    pub(super) room: RoomName,
+    pub(super) channel: Arc<Channel>,
+}
+
+impl<L: Lock<Value = Clients>> Work for Walk<L> {
+    fn run(&self) {
+        self.channel.herald.walk(|| {
+            let members = self.registry.shards[0].shared(|clients| clients.members(&self.room));
+            for client in &*members {
+                if let Posted::Ring | Posted::Overflowed = client.mailbox().heed() {
+                    client.mailbox().ring();
+                }
+            }
+        });
+    }
+}
