@@ -25,6 +25,19 @@ impl std::fmt::Display for WrongUse {
 
 impl std::error::Error for WrongUse {}
 
+/// A signal of this number ended it, or the key that sends one: exit code 128 and the number, as a shell has it. Whoever
+/// pressed the key knows why.
+#[derive(Debug)]
+pub(crate) struct Interrupted(pub(crate) i32);
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ended by signal {}", self.0)
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Serve(serve) => serve::run(&serve, args.verbosity),
@@ -36,11 +49,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// Prints why it went wrong, and says with which code to exit: 2 for wrong use, 1 for failure. Whoever closed
+/// Prints why it went wrong, and says with which code to exit: 2 for wrong use, 1 for failure, more than 128 after a signal. Whoever closed
 /// our stdout has seen enough: that is no failure.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if error.is::<output::SeenEnough>() {
         return ExitCode::SUCCESS;
+    }
+    if let Some(Interrupted(signal)) = error.downcast_ref() {
+        return ExitCode::from(128_u8.saturating_add(*signal as u8));
     }
     output::complain(&format!("error: {error:#}"));
     if error.is::<WrongUse>() {

@@ -10,7 +10,7 @@ use std::net::TcpStream;
 pub(crate) fn run(connect: Connect) -> anyhow::Result<()> {
     match connect {
         Connect::Echo { addr } => echo::run(&open(&addr)?),
-        Connect::Chat { addr, name } => chat::run(open(&addr)?, &name),
+        Connect::Chat(args) => chat::run(args),
     }
 }
 
