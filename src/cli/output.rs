@@ -45,6 +45,10 @@ pub(crate) fn harmless(bytes: &[u8]) -> String {
                 shown.push('^');
                 shown.push(char::from(character as u8 ^ 64));
             }
+            // These turn the direction of what is written after them, or end a line.
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                shown.extend(character.escape_unicode());
+            }
             _ if character.is_control() => shown.extend(character.escape_unicode()),
             _ => shown.push(character),
         }
@@ -140,6 +144,7 @@ mod tests {
     fn escape_sequences_do_not_reach_the_terminal() {
         assert_eq!(harmless(b"a\x1b[2Jb\tc\r\n"), "a^[[2Jb\tc^M\n");
         assert_eq!(harmless("\u{9b}2J".as_bytes()), "\\u{9b}2J");
+        assert_eq!(harmless("a\u{202e}b".as_bytes()), "a\\u{202e}b");
         assert_eq!(harmless("가\n".as_bytes()), "가\n");
     }
 }

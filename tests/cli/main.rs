@@ -6,11 +6,15 @@ mod child;
 mod common;
 
 mod connect;
+mod desk;
 mod foreign;
 mod kinds;
 mod pool;
+mod reconnect;
 mod serve;
+mod sitting;
 mod streams;
+mod terminal;
 mod wrong_use;
 
 use guardhouse::strategy::{LockKind, ModelKind, ModelOptions};

@@ -126,15 +126,12 @@ impl Link {
             }
             State::Opening { stream, others, .. } if !ready.is_empty() => {
                 let others = std::mem::take(others);
-                match stream.take_error() {
-                    Ok(None) => match stream.try_clone() {
-                        Ok(stream) => {
-                            self.state = up(stream);
-                            Progress::Connected
-                        }
-                        Err(error) => self.try_next(others, &error),
-                    },
-                    Ok(Some(error)) | Err(error) => self.try_next(others, &error),
+                match arrived(stream) {
+                    Ok(stream) => {
+                        self.state = up(stream);
+                        Progress::Connected
+                    }
+                    Err(error) => self.try_next(others, &error),
                 }
             }
             State::Opening { others, .. } if late => {
@@ -224,6 +221,18 @@ fn up(stream: TcpStream) -> State {
         stream,
         since: Instant::now(),
     }
+}
+
+/// How the way of `stream` to the server has ended.
+fn arrived(stream: &TcpStream) -> io::Result<TcpStream> {
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    // Where nobody listens on a port that the kernel gives to clients, a socket may be given that port, and meet itself.
+    if stream.peer_addr()? == stream.local_addr()? {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    stream.try_clone()
 }
 
 /// Sets out to `addr`; the socket becomes writable when it is there, or has failed.

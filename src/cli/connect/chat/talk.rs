@@ -55,12 +55,11 @@ impl<F: Face> Talk<F> {
 
     /// Talks until one side has had enough. `trouble` is why there is no connection yet.
     pub(super) fn run(mut self, trouble: Option<String>) -> anyhow::Result<()> {
-        match trouble {
-            Some(trouble) => self.face.tell(&trouble)?,
-            None => {
-                self.face.greet(self.identity.name())?;
-                self.introduce();
-            }
+        if let Some(trouble) = trouble {
+            self.face.tell(&trouble)?;
+        } else {
+            self.face.greet(self.identity.name())?;
+            self.introduce();
         }
         let ended = loop {
             match self.turn() {
@@ -156,11 +155,10 @@ impl<F: Face> Talk<F> {
             }
             Ok(n) => {
                 let fed = self.arriving.feed(&chunk[..n], &mut lines);
-                let renamed = lines
-                    .split_inclusive(|&byte| byte == b'\n')
-                    .fold(false, |so_far, line| self.identity.hear(line) || so_far);
-                if renamed {
-                    self.face.rename(self.identity.name())?;
+                for line in lines.split_inclusive(|&byte| byte == b'\n') {
+                    if self.identity.hear(line) {
+                        self.face.rename(self.identity.name())?;
+                    }
                 }
                 self.face.show(&chunk[..n], &lines)?;
                 if self.face.needs_lines() {

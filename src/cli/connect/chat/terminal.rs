@@ -178,12 +178,11 @@ impl Face for Terminal {
     fn signalled(&mut self) -> anyhow::Result<()> {
         for signal in self.signals.arrived() {
             match signal {
-                SIGWINCH => {}
                 SIGCONT if self.open => self
                     .raw
                     .enter_again()
                     .context("cannot take over the terminal")?,
-                SIGCONT => {}
+                SIGCONT | SIGWINCH => {}
                 signal => return Err(Interrupted(signal).into()),
             }
         }

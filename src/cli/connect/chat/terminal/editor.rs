@@ -82,7 +82,7 @@ impl Editor {
             Key::Left | Key::Ctrl('b') => self.cursor = self.left(),
             Key::Right | Key::Ctrl('f') => self.cursor = self.right(),
             Key::WordLeft | Key::Alt('b' | 'B') => {
-                self.cursor = self.word_left(char::is_alphanumeric)
+                self.cursor = self.word_left(char::is_alphanumeric);
             }
             Key::WordRight | Key::Alt('f' | 'F') => self.cursor = self.word_right(),
             Key::Home | Key::Ctrl('a') => self.cursor = 0,

@@ -14,7 +14,7 @@ impl Signals {
     pub(super) fn watch() -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
         let signals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGCONT];
-        SignalDelivery::with_pipe(read, write, SignalOnly::default(), signals).map(Self)
+        SignalDelivery::with_pipe(read, write, SignalOnly, signals).map(Self)
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
