@@ -199,7 +199,7 @@ pub(crate) enum Connect {
     guardhouse connect chat --name ann\n  \
     guardhouse connect chat chat.example:7777 --name ann --reconnect\n  \
     printf '/join ops\\ndeployed\\n' | guardhouse connect chat --name ci\n  \
-    NO_COLOR=1 guardhouse connect chat --no-register 127.0.0.1:9190   (a server that has no /name)\n\n\
+    guardhouse connect chat 127.0.0.1:9190 --name ann --no-register   (a server that has no /name)\n\n\
     Exit codes: 0 left, 1 the server is gone or was never there, 2 wrong use, 130 Ctrl-C."
 )]
 pub(crate) struct ChatClient {
@@ -214,12 +214,7 @@ pub(crate) struct ChatClient {
     #[arg(long)]
     pub(crate) no_register: bool,
     /// When to use colours; auto: on a terminal, unless `NO_COLOR` is set
-    #[arg(
-        long,
-        value_name = "WHEN",
-        default_value_t,
-        hide_possible_values = false
-    )]
+    #[arg(long, value_name = "WHEN", default_value_t)]
     pub(crate) color: ColorChoice,
     /// When the server goes away or is not there, try again: for ever, or so many times in a row. The wait doubles
     /// from 0.25 s to 10 s, half of it by chance

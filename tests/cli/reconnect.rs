@@ -48,7 +48,7 @@ fn name_room_and_what_was_typed_meanwhile_reach_the_server_that_came_back() {
     assert_eq!(server.line(), "/name bob");
     assert_eq!(server.line(), "/join den");
     assert_eq!(server.line(), "[bob] while you were away");
-    ann.until_below("connected\nbob> half a");
+    ann.until_below("connected as bob\nbob> half a");
     ann.types(" line\r");
     assert_eq!(server.line(), "[bob] half a line");
     ann.types("Q\r");
@@ -117,6 +117,14 @@ fn a_number_of_attempts_is_a_number() {
 }
 
 #[test]
+fn what_is_no_address_is_not_tried_again() {
+    // Somebody forgot the `=`.
+    let ended = Program::start(guardhouse(&["connect", "chat", "--reconnect", "5"])).ended();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("cannot connect to 5"), "{}", ended.err);
+}
+
+#[test]
 fn a_command_in_a_pipe_is_a_command() {
     let desk = Desk::open();
     let mut client = piped(&desk.addr, &["--name", "ann"]);
@@ -150,6 +158,7 @@ fn a_pipe_gets_every_byte_as_it_came_and_colours_only_if_they_are_asked_for() {
         let mut server = desk.client();
         client.end_input();
         server.send(LINES);
+        assert_eq!(server.rest(), "");
         drop(server);
         let ended = client.ended();
         assert_eq!((ended.code, &*ended.out), (Some(0), shown), "{more:?}");

@@ -17,6 +17,9 @@ const CTRL_R: &str = "\x12";
 
 const GREETING: &str = "Connected as ann. Type a line to send it, Q to quit.\n";
 
+/// What Ann sees when the room has her.
+const INSIDE: &str = "Connected as ann. Type a line to send it, Q to quit.\n[ann] here\n";
+
 /// Ann at her terminal, and the prompt is there.
 fn ann(addr: &str, more: &[&str]) -> Sitting {
     let mut args = vec!["connect", "chat", addr, "--name", "ann"];
@@ -26,8 +29,12 @@ fn ann(addr: &str, more: &[&str]) -> Sitting {
     ann
 }
 
+/// Ann has come back from the server: it knows her.
 fn ann_in_room(addr: SocketAddr) -> Sitting {
-    ann(&addr.to_string(), &["--no-register"])
+    let mut ann = ann(&addr.to_string(), &["--no-register"]);
+    ann.types("here\r");
+    ann.until_below(&format!("{INSIDE}ann>"));
+    ann
 }
 
 #[test]
@@ -37,14 +44,14 @@ fn a_half_typed_line_stays_below_what_arrives_and_is_sent_whole() {
     ann.types("half a");
     ann.until_below("ann> half a");
     let mut bob = Peer::greeted(server.addr, "[bob] hi");
-    ann.until_below(&format!("{GREETING}[bob] hi\nann> half a"));
+    ann.until_below(&format!("{INSIDE}[bob] hi\nann> half a"));
     bob.round_trip("[bob] still there?");
     ann.until_below("[bob] hi\n[bob] still there?\nann> half a");
-    assert_eq!(ann.cursor(), (3, 11));
+    assert_eq!(ann.cursor(), (4, 11));
     ann.types(" line\r");
     assert_eq!(bob.line(), "[ann] half a line");
     ann.until_below(&format!(
-        "{GREETING}[bob] hi\n[bob] still there?\n[ann] half a line\nann>"
+        "{INSIDE}[bob] hi\n[bob] still there?\n[ann] half a line\nann>"
     ));
     ann.types("Q\r");
     assert_eq!(ann.ended(), Some(0));
@@ -213,7 +220,7 @@ fn whoever_leaves_leaves_well() {
         ann.types(last);
         assert_eq!(ann.ended(), Some(0), "{last:?}");
         assert!(ann.is_cooked(), "{last:?}");
-        assert_eq!(ann.seen().trim_end(), format!("{GREETING}[ann] bye"));
+        assert_eq!(ann.seen().trim_end(), format!("{INSIDE}[ann] bye"));
         server.drained();
     }
 }

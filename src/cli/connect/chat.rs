@@ -11,7 +11,8 @@
 //! ```
 //!
 //! The [face](face::Face) is a terminal's or a pipe's; all else is the same for both. That is also why the line editor
-//! is no library's: those that are common own the loop, and can be woken by a timer or by a signal, but not by a socket.
+//! is no library's. Those of the common ones own the loop: what ends them while they wait for a key is a signal
+//! (rustyline) or a flag that a timer looks at (reedline), and not a socket.
 
 mod backoff;
 mod face;

@@ -77,6 +77,7 @@ impl Link {
                 link.state = up(stream);
                 Ok((link, None))
             }
+            Err(why) if is_no_address(&why) => Err(why),
             Err(why) => {
                 let told = link.lost(why)?;
                 Ok((link, Some(told)))
@@ -214,6 +215,12 @@ impl Link {
             _ => Ok(()),
         }
     }
+}
+
+/// No later attempt will find a host and a port in it.
+fn is_no_address(why: &anyhow::Error) -> bool {
+    let error = why.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::InvalidInput)
 }
 
 fn up(stream: TcpStream) -> State {

@@ -125,7 +125,8 @@ impl<F: Face> Talk<F> {
             Progress::Nothing => Ok(true),
             Progress::Readable => self.receive(),
             Progress::Connected => {
-                self.face.tell("connected")?;
+                let name = self.identity.name();
+                self.face.tell(&format!("connected as {name}"))?;
                 self.introduce();
                 Ok(true)
             }
@@ -188,8 +189,9 @@ impl<F: Face> Talk<F> {
         self.typing = self.face.read(&mut lines)?;
         for line in lines.split_inclusive(|&byte| byte == b'\n') {
             if F::INTERACTIVE && self.outbox.len() + line.len() > KEPT {
-                self.face
-                    .tell("that line was not kept: too many wait for the server already")?;
+                self.face.tell(
+                    "not kept: too much waits for the server already (the key up brings it back)",
+                )?;
                 continue;
             }
             match self.identity.take(line) {

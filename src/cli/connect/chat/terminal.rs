@@ -12,8 +12,8 @@ mod signals;
 
 use super::face::Face;
 use super::paint::Paint;
-use crate::cli::output;
-use crate::cli::{Interrupted, output::harmless};
+use crate::cli::Interrupted;
+use crate::cli::output::{self, harmless};
 use anyhow::Context;
 use editor::{Did, Editor};
 use keys::Keys;
@@ -108,13 +108,17 @@ impl Terminal {
         Ok(true)
     }
 
-    /// Stops, as the terminal would have us stopped. SIGCONT has us go on.
+    /// Stops, as the terminal would have us stopped, and goes on when we are told to. Where there is no shell to tell us,
+    /// nobody stops.
     fn suspend(&mut self) -> anyhow::Result<()> {
         let mut screen = String::new();
         self.wipe(&mut screen);
         output::print(screen.as_bytes())?;
         self.raw.leave().context("cannot give the terminal back")?;
-        signals::stop().context("cannot stop")
+        signals::stop().context("cannot stop")?;
+        self.raw
+            .enter_again()
+            .context("cannot take over the terminal")
     }
 }
 

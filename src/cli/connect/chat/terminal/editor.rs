@@ -2,7 +2,7 @@
 
 use super::history::History;
 use super::keys::Key;
-use unicode_segmentation::UnicodeSegmentation;
+use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 #[derive(Default)]
 pub(super) struct Editor {
@@ -77,7 +77,7 @@ impl Editor {
                 self.text.insert(self.cursor, character);
                 self.cursor += character.len_utf8();
                 // A mark may have joined what follows it.
-                self.cursor = self.cursor.max(self.boundary_from(self.cursor));
+                self.cursor = self.boundary_from(self.cursor);
             }
             Key::Left | Key::Ctrl('b') => self.cursor = self.left(),
             Key::Right | Key::Ctrl('f') => self.cursor = self.right(),
@@ -196,10 +196,12 @@ impl Editor {
 
     /// The end of the grapheme that byte number `at` is inside of, or `at`.
     fn boundary_from(&self, at: usize) -> usize {
-        let ends = self.text.grapheme_indices(true).map(|(start, _)| start);
-        ends.chain([self.text.len()])
-            .find(|&end| end >= at)
-            .unwrap_or(at)
+        let mut boundary = GraphemeCursor::new(at, self.text.len(), true);
+        if boundary.is_boundary(&self.text, 0) == Ok(true) {
+            return at;
+        }
+        let next = boundary.next_boundary(&self.text, 0).ok().flatten();
+        next.unwrap_or(self.text.len())
     }
 
     fn left(&self) -> usize {
