@@ -173,6 +173,9 @@ fn a_half_line_is_passed_on_at_once_in_a_pipe() {
     server.send("half");
     client.out.until("half a line", |out| out == "half");
     drop(server);
+    client
+        .err
+        .until("its complaint", |err| err.contains("closed the connection"));
     assert_eq!(client.ended().code, Some(1));
 }
 
