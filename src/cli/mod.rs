@@ -49,8 +49,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// Prints why it went wrong, and says with which code to exit: 2 for wrong use, 1 for failure, more than 128 after a signal. Whoever closed
-/// our stdout has seen enough: that is no failure.
+/// Prints why it went wrong, and says with which code to exit: 2 for wrong use, 1 for failure, more than 128 after a
+/// signal. Whoever closed our stdout has seen enough: that is no failure.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if error.is::<output::SeenEnough>() {
         return ExitCode::SUCCESS;

@@ -15,13 +15,16 @@ use crate::cli::args::Attempts;
 use anyhow::{Context, anyhow, bail};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 /// For a server to answer an attempt.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// After so long without a word, the kernel asks whether the server is still there.
+const SILENCE: Duration = Duration::from_secs(30);
 
 pub(super) struct Link {
     addr: String,
@@ -74,7 +77,7 @@ impl Link {
         match opened {
             Ok(stream) => {
                 stream.set_nonblocking(true)?;
-                link.state = up(stream);
+                link.state = link.up(stream);
                 Ok((link, None))
             }
             Err(why) if is_no_address(&why) => Err(why),
@@ -129,7 +132,7 @@ impl Link {
                 let others = std::mem::take(others);
                 match arrived(stream) {
                     Ok(stream) => {
-                        self.state = up(stream);
+                        self.state = self.up(stream);
                         Progress::Connected
                     }
                     Err(error) => self.try_next(others, &error),
@@ -203,6 +206,21 @@ impl Link {
         Ok(format!("{why:#}; attempt {number}{of} in {wait:.1} s"))
     }
 
+    fn up(&self, stream: TcpStream) -> State {
+        if self.backoff.is_some() {
+            // A server that was switched off says no goodbye: whoever only listens would wait for ever. Without it, its end
+            // is still found by what is sent.
+            let asks = TcpKeepalive::new()
+                .with_time(SILENCE)
+                .with_interval(PATIENCE);
+            let _ = SockRef::from(&stream).set_tcp_keepalive(&asks);
+        }
+        State::Up {
+            stream,
+            since: Instant::now(),
+        }
+    }
+
     /// Ends our side; the server answers what it got, and ends its own.
     pub(super) fn say_goodbye(&self) -> anyhow::Result<()> {
         let Some(stream) = self.stream() else {
@@ -221,13 +239,6 @@ impl Link {
 fn is_no_address(why: &anyhow::Error) -> bool {
     let error = why.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == io::ErrorKind::InvalidInput)
-}
-
-fn up(stream: TcpStream) -> State {
-    State::Up {
-        stream,
-        since: Instant::now(),
-    }
 }
 
 /// How the way of `stream` to the server has ended.

@@ -187,22 +187,25 @@ impl<F: Face> Talk<F> {
     fn read(&mut self) -> anyhow::Result<()> {
         let mut lines = Vec::new();
         self.typing = self.face.read(&mut lines)?;
+        let mut kept = false;
         for line in lines.split_inclusive(|&byte| byte == b'\n') {
-            if F::INTERACTIVE && self.outbox.len() + line.len() > KEPT {
-                self.face.tell(
-                    "not kept: too much waits for the server already (the key up brings it back)",
-                )?;
-                continue;
-            }
             match self.identity.take(line) {
-                Typed::Line(line) => self.outbox.push(&line),
                 Typed::Quit => {
                     self.typing = false;
                     break;
                 }
+                Typed::Line(line) if F::INTERACTIVE && self.outbox.len() + line.len() > KEPT => {
+                    self.face.tell(
+                        "not kept: 1 MiB waits for the server already (the key up brings it back)",
+                    )?;
+                }
+                Typed::Line(line) => {
+                    self.outbox.push(&line);
+                    kept = true;
+                }
             }
         }
-        if !lines.is_empty() && F::INTERACTIVE && self.typing && self.link.stream().is_none() {
+        if kept && F::INTERACTIVE && self.typing && self.link.stream().is_none() {
             self.face.tell("kept until the server is back")?;
         }
         if !self.typing {
@@ -231,7 +234,7 @@ impl<F: Face> Talk<F> {
             {
                 self.deaf = true;
             }
-            Err(error) => return Err(error).context("cannot send"),
+            Err(error) => self.lost(anyhow!("cannot send: {error}"))?,
         }
         Ok(())
     }
