@@ -12,7 +12,7 @@
 //!
 //! The log keeps so many bytes and gives up the oldest beyond that. Who comes for what was given up has *fallen off*.
 
-use crate::primitives::Mutex;
+use crate::primitives::{AtomicUsize, Mutex, Ordering};
 use memchr::memchr_iter;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub(crate) struct Read {
 pub(crate) struct Log {
     keep: usize,
     state: Mutex<State>,
+    /// Bytes that were ever appended, as far as they fit: to see without the lock that nothing is new.
+    appended: AtomicUsize,
 }
 
 struct State {
@@ -67,6 +69,7 @@ impl Log {
                 grown_from: Position::default(),
                 grown: Vec::new(),
             }),
+            appended: AtomicUsize::new(0),
         }
     }
 
@@ -74,7 +77,15 @@ impl Log {
     pub(crate) fn append(&self, lines: &[u8]) -> usize {
         let mut state = self.state.lock();
         state.grown.extend_from_slice(lines);
+        self.appended.store(state.end() as usize, Ordering::Release);
         state.grown.len()
+    }
+
+    /// Whether something was appended behind `from`. Of two threads that do not otherwise meet, one may not see yet what
+    /// the other has just appended.
+    #[inline]
+    pub(crate) fn has_grown(&self, from: Position) -> bool {
+        self.appended.load(Ordering::Acquire) != from.bytes as usize
     }
 
     /// Where whoever begins to listen now begins.
@@ -86,9 +97,7 @@ impl Log {
 
     /// Bytes behind `from`, given up or not.
     pub(crate) fn behind(&self, from: Position) -> usize {
-        let state = self.state.lock();
-        let end = state.grown_from.bytes + state.grown.len() as u64;
-        (end - from.bytes) as usize
+        (self.state.lock().end() - from.bytes) as usize
     }
 
     /// Hands `take` everything behind `from`, a position that this log gave; of more than `at_most` bytes only the newest
@@ -102,6 +111,13 @@ impl Log {
         let mut state = self.state.lock();
         state.seal(self.keep);
         let to = state.grown_from;
+        // As a rule, everybody has read everything but the newest.
+        if let Some((begin, newest)) = state.sealed.back()
+            && *begin == from
+        {
+            take(newest.clone());
+            return Read { to, missed: 0 };
+        }
         let wanted = state.sealed.partition_point(|(begin, _)| *begin < from);
         let affordable = state
             .sealed
@@ -120,6 +136,10 @@ impl Log {
 }
 
 impl State {
+    fn end(&self) -> u64 {
+        self.grown_from.bytes + self.grown.len() as u64
+    }
+
     fn seal(&mut self, keep: usize) {
         if self.grown.is_empty() {
             return;

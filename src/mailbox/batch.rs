@@ -51,6 +51,12 @@ impl Batch {
         send: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<()> {
         while !self.parcels.is_empty() {
+            if self.parcels.len() == 1 {
+                let bytes = &self.parcels[0].as_bytes()[self.sent_of_first..];
+                let sent = send(&[IoSlice::new(bytes)])?;
+                self.advance(sent);
+                continue;
+            }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let mut filled = 0;
             let mut skip = self.sent_of_first;

@@ -21,6 +21,9 @@ impl State {
         if self.posted > limit {
             return;
         }
+        if !self.has_news() {
+            return;
+        }
         let Some(following) = &mut self.following else {
             return;
         };
@@ -43,7 +46,7 @@ impl State {
     /// Whether the log has something that was not taken in.
     pub(super) fn has_news(&self) -> bool {
         let following = self.following.as_ref();
-        following.is_some_and(|following| following.log.behind(following.at) > 0)
+        following.is_some_and(|following| following.log.has_grown(following.at))
     }
 
     /// The duty of a mailbox that has nothing to send.

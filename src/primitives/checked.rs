@@ -7,7 +7,9 @@ use shuttle as checker;
 
 #[cfg(target_os = "linux")]
 pub(crate) use checker::sync::atomic::AtomicU32;
-pub(crate) use checker::sync::atomic::{AtomicBool, AtomicIsize, AtomicU8, Ordering, fence};
+pub(crate) use checker::sync::atomic::{
+    AtomicBool, AtomicIsize, AtomicU8, AtomicUsize, Ordering, fence,
+};
 pub(crate) use checker::thread::{Thread, current};
 
 use std::ops::{Deref, DerefMut};

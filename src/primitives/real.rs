@@ -4,7 +4,9 @@ pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::hint::spin_loop;
 #[cfg(target_os = "linux")]
 pub(crate) use std::sync::atomic::AtomicU32;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU8, Ordering, fence};
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicIsize, AtomicU8, AtomicUsize, Ordering, fence,
+};
 pub(crate) use std::thread::{Thread, current, yield_now};
 
 use std::thread::{park, park_timeout};
