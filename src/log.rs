@@ -170,7 +170,7 @@ mod tests {
     fn read(log: &Log, from: Position, at_most: usize) -> (String, Read) {
         let mut text = Vec::new();
         let read = log.read(from, at_most, |segment| {
-            text.extend_from_slice(segment.as_bytes())
+            text.extend_from_slice(segment.as_bytes());
         });
         (String::from_utf8(text).unwrap(), read)
     }

@@ -313,13 +313,14 @@ mod tests {
 
     fn shown(clients: &Clients, room: &RoomName) -> String {
         let all = Who::of(clients.room(room).cloned()).sorted();
-        all.iter().map(|present| format!("{present} ")).collect()
+        let all: Vec<_> = all.iter().map(ToString::to_string).collect();
+        all.join(" ")
     }
 
     #[test]
     fn everyone_begins_in_the_lobby_without_a_name_and_an_empty_room_is_gone() {
         let mut clients = with([1, 2]);
-        assert_eq!(shown(&clients, &RoomName::lobby()), "guest-1 guest-2 ");
+        assert_eq!(shown(&clients, &RoomName::lobby()), "guest-1 guest-2");
         let entered = clients.enter(ClientId(1), room("den")).unwrap();
         assert_eq!(
             (entered.from, entered.present),
@@ -339,7 +340,7 @@ mod tests {
         assert_eq!(clients.claim(one, &name("ann")), Ok(None));
         assert_eq!(clients.claim(one, &name("ann")), Ok(Some(name("ann"))));
         clients.enter(one, room("den"));
-        assert_eq!(shown(&clients, &room("den")), "ann ");
+        assert_eq!(shown(&clients, &room("den")), "ann");
         let name_taken = clients.claim(two, &name("ann")).unwrap_err();
         assert_eq!(
             name_taken.to_string(),
@@ -347,7 +348,7 @@ mod tests {
         );
         assert_eq!(clients.claim(one, &name("bob")), Ok(Some(name("ann"))));
         assert_eq!(clients.claim(two, &name("ann")), Ok(None));
-        assert_eq!(shown(&clients, &RoomName::lobby()), "ann guest-3 ");
+        assert_eq!(shown(&clients, &RoomName::lobby()), "ann guest-3");
         let left = clients.leave(one).unwrap();
         assert_eq!((left.name, left.room), (Some(name("bob")), room("den")));
         assert_eq!(clients.named(&name("bob")), None);

@@ -54,8 +54,12 @@ impl<L: Lock<Value = Clients>> Registry<L> {
         Ok(Arc::new(Self { shards, fanout }))
     }
 
+    fn place_of(&self, id: ClientId) -> usize {
+        id.0 as usize % self.shards.len()
+    }
+
     fn shard_of(&self, id: ClientId) -> &L {
-        &self.shards[id.0 as usize % self.shards.len()]
+        &self.shards[self.place_of(id)]
     }
 
     /// Adds a client to the lobby, for as long as the membership lives. From any thread.
@@ -73,6 +77,7 @@ impl<L: Lock<Value = Clients>> Registry<L> {
             client: own,
             room: RoomName::lobby(),
             name: None,
+            farewell: None,
             walk: None,
         };
         membership.walk_to(channel);
@@ -95,16 +100,12 @@ impl<L: Lock<Value = Clients>> Registry<L> {
     /// The section only looks: each mailbox has its own lock, so several broadcasts may walk the list at
     /// once where the strategy lets them. One thread's broadcasts reach every client in their order.
     pub fn broadcast(&self, message: &Message) {
-        self.post(message, |clients, to_do| {
-            clients.post_to_all(message, to_do)
-        });
+        self.post(|clients, to_do| clients.post_to_all(message, to_do));
     }
 
     /// [`broadcast`](Self::broadcast), to those who are in `room`.
     pub fn broadcast_in(&self, room: &RoomName, message: &Message) {
-        self.post(message, |clients, to_do| {
-            clients.post_to_room(room, message, to_do)
-        });
+        self.post(|clients, to_do| clients.post_to_room(room, message, to_do));
     }
 
     /// Who is in `room`. Out of date as soon as it is read. From any thread.
@@ -157,6 +158,10 @@ impl<L: Lock<Value = Clients>> Registry<L> {
 }
 
 /// A client's place in a registry: one room, and a name if it wants one. Dropping it is leaving, however the session ends.
+///
+/// What it changes others can be told in the section that changes it: nobody hears of the new owner of a name before they
+/// hear that the old one has left, and who hears that can take the name. (Of [several lists](Fanout::Sharded),
+/// those on the others hear it a moment later.)
 #[must_use = "dropping a membership is leaving"]
 pub struct Membership<L: Lock<Value = Clients>> {
     registry: Arc<Registry<L>>,
@@ -164,6 +169,7 @@ pub struct Membership<L: Lock<Value = Clients>> {
     // Nobody but this membership changes what the registry has of its client, so a look at these needs no section.
     room: RoomName,
     name: Option<Name>,
+    farewell: Option<Message>,
     /// Of its room, if that keeps a log.
     walk: Option<Arc<Walk<L>>>,
 }
@@ -207,20 +213,33 @@ impl<L: Lock<Value = Clients>> Membership<L> {
         }
     }
 
-    /// Takes `name`, which nobody else has, and gives up the name it had. Looking and taking are one section.
+    /// Takes `name`, which nobody else has, gives up the name it had, and posts `news` of it to the others in its room. Looking
+    /// and taking are one section.
     ///
     /// # Errors
     /// [`Taken`], when another member has it.
-    pub fn claim(&mut self, name: Name) -> Result<(), Taken> {
-        let id = self.client.id();
-        match &*self.registry.shards {
-            [only] => {
-                only.exclusive(|clients| clients.claim(id, &name))?;
-            }
+    pub fn claim(&mut self, name: Name, news: Option<&Message>) -> Result<(), Taken> {
+        let (id, room) = (self.client.id(), &self.room);
+        let registry = &*self.registry;
+        match &*registry.shards {
+            [_] => registry.change(id, |clients, to_do| {
+                clients.claim(id, &name)?;
+                if let Some(news) = news {
+                    clients.post_to_others(id, room, news, to_do);
+                }
+                Ok(())
+            })?,
             [names, ..] => {
                 names.exclusive(|clients| clients.reserve(id, &name))?;
-                let list = self.registry.shard_of(id);
-                let former = list.exclusive(|clients| clients.rename(id, &name));
+                let former = registry.change(id, |clients, to_do| {
+                    if let Some(news) = news {
+                        clients.post_to_others(id, room, news, to_do);
+                    }
+                    clients.rename(id, &name)
+                });
+                if let Some(news) = news {
+                    registry.tell_other_lists(id, room, news);
+                }
                 if let Some(former) = former
                     && former != name
                 {
@@ -233,20 +252,41 @@ impl<L: Lock<Value = Clients>> Membership<L> {
         Ok(())
     }
 
-    /// Goes from its room into another, in one section: nobody finds it in both, or in none. Says how many are there
-    /// now, itself included.
-    pub fn enter(&mut self, room: RoomName) -> usize {
+    /// Goes from its room into another, in one section: nobody finds it in both, or in none. Posts `gone` to those who stay
+    /// behind, and `come` to those who are there. Says how many are there now, itself included.
+    pub fn enter(
+        &mut self,
+        room: RoomName,
+        gone: Option<&Message>,
+        come: Option<&Message>,
+    ) -> usize {
         if room != self.room {
             let id = self.client.id();
+            let news = [(self.room.clone(), gone), (room.clone(), come)];
+            let news = news
+                .iter()
+                .filter_map(|(room, news)| Some((room, (*news)?)));
             self.tune_out();
-            let channel = self.registry.shard_of(id).exclusive(|clients| {
+            let registry = &*self.registry;
+            let channel = registry.change(id, |clients, to_do| {
                 clients.enter(id, room.clone());
-                self.registry.tune_in(&self.client, clients)
+                for (room, news) in news.clone() {
+                    clients.post_to_others(id, room, news, to_do);
+                }
+                registry.tune_in(&self.client, clients)
             });
+            for (room, news) in news {
+                registry.tell_other_lists(id, room, news);
+            }
             self.room = room;
             self.walk_to(channel);
         }
         self.who().len()
+    }
+
+    /// Sets what the others in its room will be told when it leaves.
+    pub fn set_farewell(&mut self, farewell: Message) {
+        self.farewell = Some(farewell);
     }
 
     fn walk_to(&mut self, channel: Option<Arc<Channel>>) {
@@ -272,30 +312,26 @@ impl<L: Lock<Value = Clients>> Membership<L> {
     pub fn who(&self) -> Who {
         self.registry.who(&self.room)
     }
-
-    /// Posts `message` to the others in its room, as [`Registry::broadcast`] does.
-    pub fn tell_others(&self, message: &Message) {
-        self.tell_others_in(&self.room, message);
-    }
-
-    /// [`tell_others`](Self::tell_others), in any room.
-    pub fn tell_others_in(&self, room: &RoomName, message: &Message) {
-        let id = self.client.id();
-        self.registry.post(message, |clients, to_do| {
-            clients.post_to_others(id, room, message, to_do);
-        });
-    }
 }
 
 impl<L: Lock<Value = Clients>> Drop for Membership<L> {
     fn drop(&mut self) {
-        let id = self.client.id();
-        let registry = &self.registry;
-        let left = registry.shard_of(id).exclusive(|clients| clients.leave(id));
-        if let [names, _, ..] = &*registry.shards
-            && let Some(name) = &self.name
-        {
-            names.exclusive(|clients| clients.release(name));
+        let (id, farewell) = (self.client.id(), self.farewell.take());
+        let registry = &*self.registry;
+        let left = registry.change(id, |clients, to_do| {
+            let left = clients.leave(id);
+            if let (Some(left), Some(farewell)) = (&left, &farewell) {
+                clients.post_to_room(&left.room, farewell, to_do);
+            }
+            left
+        });
+        if let [names, _, ..] = &*registry.shards {
+            if let Some(farewell) = &farewell {
+                registry.tell_other_lists(id, &self.room, farewell);
+            }
+            if let Some(name) = &self.name {
+                names.exclusive(|clients| clients.release(name));
+            }
         }
         // Only now, outside the section: this may be what closes the client's socket.
         drop(left);

@@ -1,7 +1,7 @@
 //! The fan-out strategies, one function each: what is inside the critical section, and what is not.
 
 use super::{Clients, Membership, Registry, RoomName};
-use crate::client::Client;
+use crate::client::{Client, ClientId};
 use crate::fanout::{Channel, Fanout};
 use crate::mailbox::{Posted, Work};
 use crate::message::Message;
@@ -60,18 +60,43 @@ impl<L: Lock<Value = Clients>> Registry<L> {
     }
 
     /// Posts inside a section of each shard; what is to be done about it comes after the section.
-    pub(super) fn post(&self, message: &Message, section: impl Fn(&Clients, &mut ToDo) + Sync) {
+    pub(super) fn post(&self, section: impl Fn(&Clients, &mut ToDo) + Sync) {
         for shard in &self.shards {
             let to_do = shard.shared(|clients| {
                 let mut to_do = ToDo::default();
                 section(clients, &mut to_do);
                 to_do
             });
-            for client in to_do.ring {
-                client.mailbox().ring();
-            }
-            for client in to_do.full {
-                client.send_waiting(message);
+            to_do.carry_out();
+        }
+    }
+
+    /// Changes something on the list of a client, and posts what is to be told of it in the same section: everybody on that
+    /// list is told of the changes in the order in which they came about.
+    pub(super) fn change<R: Send>(
+        &self,
+        id: ClientId,
+        section: impl FnOnce(&mut Clients, &mut ToDo) -> R + Send,
+    ) -> R {
+        let (outcome, to_do) = self.shard_of(id).exclusive(|clients| {
+            let mut to_do = ToDo::default();
+            let outcome = section(clients, &mut to_do);
+            (outcome, to_do)
+        });
+        to_do.carry_out();
+        outcome
+    }
+
+    /// Tells those in `room` who are on other lists than a client.
+    pub(super) fn tell_other_lists(&self, id: ClientId, room: &RoomName, news: &Message) {
+        for (place, shard) in self.shards.iter().enumerate() {
+            if place != self.place_of(id) {
+                let to_do = shard.shared(|clients| {
+                    let mut to_do = ToDo::default();
+                    clients.post_to_room(room, news, &mut to_do);
+                    to_do
+                });
+                to_do.carry_out();
             }
         }
     }
@@ -81,7 +106,7 @@ impl<L: Lock<Value = Clients>> Registry<L> {
 #[derive(Debug, Default)]
 pub struct ToDo {
     ring: Vec<Client>,
-    full: Vec<Client>,
+    full: Vec<(Client, Message)>,
 }
 
 impl ToDo {
@@ -92,8 +117,18 @@ impl ToDo {
     pub(super) fn post(&mut self, client: &Client, message: &Message) {
         match client.mailbox().post(message) {
             Posted::Ring | Posted::Overflowed => self.ring.push(client.clone()),
-            Posted::Full => self.full.push(client.clone()),
+            Posted::Full => self.full.push((client.clone(), message.clone())),
             Posted::Queued | Posted::Closed => {}
+        }
+    }
+
+    /// Rings whoever is to be rung, and waits for whoever is to be waited for. Not inside a critical section.
+    pub fn carry_out(self) {
+        for client in self.ring {
+            client.mailbox().ring();
+        }
+        for (client, message) in self.full {
+            client.send_waiting(&message);
         }
     }
 

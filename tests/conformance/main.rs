@@ -15,6 +15,7 @@ mod hostile;
 mod house;
 mod limits;
 mod panics;
+mod rooms;
 #[cfg(target_os = "linux")]
 mod table;
 
@@ -43,6 +44,12 @@ macro_rules! scenarios {
             a_reset_in_mid_line_relays_nothing_of_it (meets)
             refuses_an_over_long_line_and_relays_nothing_of_it (meets)
             tells_the_writer_of_an_endless_line_why_it_is_closed (meets);
+        rooms:
+            a_name_is_one_clients_and_free_when_it_has_left (meets)
+            of_many_that_claim_a_name_at_once_one_gets_it (meets)
+            a_room_hears_itself_alone (meets)
+            who_quits_gets_its_last_line_and_a_close (meets)
+            a_drain_of_those_who_are_announced_ends (meets);
         hostile:
             an_echo_client_that_never_reads_costs_nobody_anything
             a_chat_client_that_never_reads_its_own_lines_loses_none (meets)

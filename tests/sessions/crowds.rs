@@ -62,7 +62,7 @@ fn while_all_swap_names_and_rooms_at_random_each_is_in_one_room_under_its_own_na
             let (mut name, mut room) = (format!("guest-{id}"), "lobby".to_owned());
             for _ in 0..STEPS {
                 guest.screen.0.lock().clear();
-                let wanted = format!("n{}", dice.u64(0..CROWD + 1));
+                let wanted = format!("n{}", dice.u64(0..=CROWD));
                 if dice.bool() {
                     guest.receive(format!("/name {wanted}\n").as_bytes());
                     if guest.saw().contains(&format!("-- you are now {wanted}\n")) {

@@ -15,7 +15,7 @@ use std::ops::Range;
 /// and the client can take none of them before all are made.
 const ENOUGH: usize = 64 * 1024;
 
-pub(super) struct Talker<L: Lock<Value = Clients> + 'static> {
+pub(super) struct Talker<L: Lock<Value = Clients>> {
     membership: Membership<L>,
     lines: Lines,
     max_line: usize,
@@ -84,8 +84,8 @@ impl<L: Lock<Value = Clients> + 'static> Talker<L> {
     /// What touches nobody's order but this client's own.
     fn carry_out(&mut self, command: Command<'_>, may_list: bool, reply: &mut Reply<'_>) {
         match command {
-            Command::Name(name) => self.be_called(name, reply),
-            Command::Join(room) => self.go_into(room, reply),
+            Command::Name(name) => self.be_called(&name, reply),
+            Command::Join(room) => self.go_into(&room, reply),
             Command::Who | Command::Rooms | Command::Help if !may_list => {
                 complain(
                     reply,
@@ -111,28 +111,27 @@ impl<L: Lock<Value = Clients> + 'static> Talker<L> {
         }
     }
 
-    fn be_called(&mut self, name: Name, reply: &mut Reply<'_>) {
+    fn be_called(&mut self, name: &Name, reply: &mut Reply<'_>) {
         let before = self.membership.present();
-        if let Err(taken) = self.membership.claim(name.clone()) {
-            return complain(reply, &taken);
-        }
-        if before.name.as_ref() != Some(&name) {
+        if before.name.as_ref() != Some(name) {
+            let news = line(&format_args!("* {before} is now {name}"));
+            if let Err(taken) = self.membership.claim(name.clone(), Some(&news)) {
+                return complain(reply, &taken);
+            }
             tracing::debug!(client = %before.id, %name, "has a name");
-            self.tell_others(&format!("* {before} is now {name}\n"));
+            let farewell = line(&format_args!("* {name} has left"));
+            self.membership.set_farewell(farewell);
         }
         say(reply, &format_args!("you are now {name}"));
     }
 
-    fn go_into(&mut self, room: RoomName, reply: &mut Reply<'_>) {
-        let from = self.membership.room().clone();
-        let present = self.membership.enter(room.clone());
-        if let Some(name) = self.membership.name()
-            && from != room
-        {
-            let left = Message::from(&*format!("* {name} has left\n"));
-            self.membership.tell_others_in(&from, &left);
-            self.tell_others(&format!("* {name} has come\n"));
-        }
+    fn go_into(&mut self, room: &RoomName, reply: &mut Reply<'_>) {
+        let named = self.membership.name();
+        let gone = named.map(|name| line(&format_args!("* {name} has left")));
+        let come = named.map(|name| line(&format_args!("* {name} has come")));
+        let present = self
+            .membership
+            .enter(room.clone(), gone.as_ref(), come.as_ref());
         say(reply, &format_args!("you are in {room} ({present})"));
     }
 
@@ -148,10 +147,10 @@ impl<L: Lock<Value = Clients> + 'static> Talker<L> {
         line.push(b'\n');
         self.relay(&line, reply);
     }
+}
 
-    fn tell_others(&self, line: &str) {
-        self.membership.tell_others(&Message::from(line));
-    }
+fn line(text: &dyn Display) -> Message {
+    Message::from(&*format!("{text}\n"))
 }
 
 /// Told to this client alone.
@@ -195,15 +194,6 @@ impl<L: Lock<Value = Clients> + 'static> Session for Talker<L> {
             self.obey(&whole, &[all], reply);
         } else {
             self.relay(&whole, reply);
-        }
-    }
-}
-
-/// However it leaves. The others are told before its name is free, so that nobody is told of its next owner first.
-impl<L: Lock<Value = Clients> + 'static> Drop for Talker<L> {
-    fn drop(&mut self) {
-        if let Some(name) = self.membership.name() {
-            self.tell_others(&format!("* {name} has left\n"));
         }
     }
 }
