@@ -39,10 +39,9 @@ pub(crate) fn a_name_is_one_clients_and_free_when_it_has_left(subject: Subject) 
             Some(other) => assert_eq!(other.line(), "* ann has left"),
             None => until(&server, "it has left", |stats| stats.open == 0),
         }
-        let other = &mut other.unwrap_or_else(|| Peer::connect(addr));
-        is_called(other, "ann");
-        other.send("/quit\n");
-        assert_eq!(other.rest(), "");
+        let mut other = other.unwrap_or_else(|| Peer::connect(addr));
+        is_called(&mut other, "ann");
+        other.leave();
         until(&server, "both have left", |stats| stats.open == 0);
     }
     server.shutdown().unwrap();
@@ -114,6 +113,7 @@ pub(crate) fn who_quits_gets_its_last_line_and_a_close(subject: Subject) {
     let error = rest.strip_prefix(&*lines).unwrap();
     assert!(error.starts_with("error: no command /foo; "), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
+    drop(peer);
     until(&server, "it was closed by the service", |stats| {
         stats.by_service == 1
     });
