@@ -292,7 +292,7 @@ pub(crate) struct Compare {
 pub(crate) enum ServiceName {
     /// Every byte back
     Echo,
-    /// Every line to everyone
+    /// Every line to everyone in the room; `/help` lists what else a line can ask for
     Chat,
 }
 
