@@ -1,9 +1,10 @@
 //! What a chat does about lines that begin with a slash, byte by byte and without a socket.
 
-use super::{Guest, service};
+use super::{Guest, alone, service};
 use guardhouse::Service;
 use guardhouse::registry::MAX_CHARACTERS;
 use guardhouse::strategy::{LockKind, ServiceKind};
+use proptest::prelude::*;
 
 fn chat() -> Box<dyn Service> {
     within(200)
@@ -255,4 +256,39 @@ fn many_small_questions_at_once_have_no_endless_answers() {
         news(&all[0]).ends_with("(200)\n"),
         "the next time it is answered"
     );
+}
+
+/// Lines of all kinds, and the beginnings of some.
+fn lines() -> impl Strategy<Value = String> {
+    let line = proptest::sample::select(vec![
+        "a\n",
+        "\n",
+        "//b\n",
+        "//\n",
+        "/who\n",
+        "/name ann\r\n",
+        "/name bob\n",
+        "/name ann\n",
+        "/join den\n",
+        "/join lobby\n",
+        "/me c\n",
+        "/rooms\n",
+        "/help\n",
+        "/\n",
+        "/foo bar\n",
+        "/name\n",
+        "/quit\n",
+        "/wh",
+        "d/",
+        "/",
+    ]);
+    proptest::collection::vec(line, 0..15).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #[test]
+    fn commands_and_lines_are_the_same_however_they_are_cut(text in lines(), piece in 1_usize..20) {
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(piece).collect();
+        prop_assert_eq!(alone(&*chat(), &pieces), alone(&*chat(), &[text.as_bytes()]));
+    }
 }
