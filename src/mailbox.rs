@@ -31,6 +31,7 @@ mod duty;
 mod following;
 mod slow;
 
+pub(crate) use self::batch::Sender;
 use self::batch::{Batch, Parcel};
 use self::duty::{AtomicDuty, Duty};
 use self::following::Following;
@@ -351,7 +352,15 @@ impl Mailbox {
         &self,
         send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<Flushed> {
-        self.take_duty(self.state.lock(), Stay::AWhile, send)
+        self.flush_by(send)
+    }
+
+    /// [`flush`](Self::flush), through whatever knows how to send.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub(crate) fn flush_by(&self, sender: impl Sender) -> io::Result<Flushed> {
+        self.take_duty(self.state.lock(), Stay::AWhile, sender)
     }
 
     /// Like [`flush`](Self::flush), but does nothing unless the last sender found the socket full.
@@ -378,11 +387,8 @@ impl Mailbox {
 
     /// Like [`flush`](Self::flush), but waits for another sender's call to return first. Only for the thread that owns
     /// the client, while all others send without blocking.
-    pub(crate) fn flush_when_free(
-        &self,
-        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> io::Result<Flushed> {
-        self.take_duty(self.lock_when_free(), Stay::AWhile, send)
+    pub(crate) fn flush_when_free(&self, sender: impl Sender) -> io::Result<Flushed> {
+        self.take_duty(self.lock_when_free(), Stay::AWhile, sender)
     }
 
     /// Sends the client's own answer. It is not subject to the limit: whoever drives the client does not read
@@ -516,7 +522,7 @@ impl Mailbox {
         &self,
         state: MutexGuard<'_, State>,
         stay: Stay,
-        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+        send: impl Sender,
     ) -> io::Result<Flushed> {
         if state.fate != Fate::Open {
             // Even while somebody sends: it may be a send that blocks, and it must hear of it.
@@ -541,7 +547,7 @@ impl Mailbox {
         &self,
         mut state: MutexGuard<'_, State>,
         stay: Stay,
-        mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+        mut send: impl Sender,
     ) -> io::Result<Flushed> {
         let mut batches = 0;
         while stay == Stay::ToTheEnd || batches < A_WHILE {

@@ -36,6 +36,30 @@ impl Parcel {
     }
 }
 
+/// A way out for what a mailbox holds.
+pub(crate) trait Sender {
+    /// Sends from `slices`, and says how many bytes were taken.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; anything else is the end of the connection.
+    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Sends what is in a segment behind its first `skip` bytes. Whoever does not send at once may keep it: its bytes are
+    /// never changed.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    fn send_segment(&mut self, segment: &Segment, skip: usize) -> io::Result<usize> {
+        self.send(&[IoSlice::new(&segment.as_bytes()[skip..])])
+    }
+}
+
+impl<F: FnMut(&[IoSlice<'_>]) -> io::Result<usize>> Sender for F {
+    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self(slices)
+    }
+}
+
 /// Parcels on their way out, and how much of the first is gone.
 pub(super) struct Batch {
     pub(super) parcels: VecDeque<Parcel>,
@@ -46,14 +70,14 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Sends until nothing is left or `send` fails.
-    pub(super) fn send(
-        &mut self,
-        send: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> io::Result<()> {
+    pub(super) fn send(&mut self, sender: &mut impl Sender) -> io::Result<()> {
         while !self.parcels.is_empty() {
             if self.parcels.len() == 1 {
-                let bytes = &self.parcels[0].as_bytes()[self.sent_of_first..];
-                let sent = send(&[IoSlice::new(bytes)])?;
+                let skip = self.sent_of_first;
+                let sent = match &self.parcels[0] {
+                    Parcel::Lines(segment) => sender.send_segment(segment, skip)?,
+                    other => sender.send(&[IoSlice::new(&other.as_bytes()[skip..])])?,
+                };
                 self.advance(sent);
                 continue;
             }
@@ -65,7 +89,7 @@ impl Batch {
                 skip = 0;
                 filled += 1;
             }
-            let sent = send(&slices[..filled])?;
+            let sent = sender.send(&slices[..filled])?;
             self.advance(sent);
         }
         Ok(())

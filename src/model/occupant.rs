@@ -6,7 +6,7 @@
 use super::{Buffers, LAST_CALL};
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
-use crate::mailbox::{Posters, Stay};
+use crate::mailbox::{Posters, Sender, Stay};
 use crate::net::socket::{self, ACKNOWLEDGED_YET, LINGER, Wait};
 use crate::poller::Interest;
 use crate::service::Service;
@@ -201,16 +201,20 @@ impl<S: Socket> Occupant<S> {
         &mut self,
         mut send: impl FnMut(BorrowedFd<'_>, &[IoSlice<'_>]) -> io::Result<usize>,
     ) {
+        self.flush_by(|stream| move |slices: &[IoSlice<'_>]| send(stream, slices));
+    }
+
+    /// Sends what waits, through the sender that `to` makes of its socket.
+    pub(super) fn flush_by<'s, T: Sender>(&'s mut self, to: impl FnOnce(BorrowedFd<'s>) -> T) {
         if matches!(self.connection.stage(), Stage::Gone(_)) || self.parting.is_some() {
             return;
         }
         let stream = self.stream.borrow().as_fd();
         let mailbox = self.connection.client().mailbox();
-        let send = |slices: &[IoSlice<'_>]| send(stream, slices);
         // Who leaves must not be closed while a poster on another thread sends on its socket.
         let outcome = match self.connection.stage() {
-            Stage::Talking => mailbox.flush(send),
-            _ => mailbox.flush_when_free(send),
+            Stage::Talking => mailbox.flush_by(to(stream)),
+            _ => mailbox.flush_when_free(to(stream)),
         };
         self.connection.flushed(outcome);
     }

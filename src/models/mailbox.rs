@@ -226,7 +226,7 @@ fn who_leaves_beside_a_poster_gets_its_answer_before_the_closing() {
             socket.send(slices)
         });
         assert!(replied.is_ok());
-        let flushed = mailbox.flush_when_free(|slices| socket.send(slices));
+        let flushed = mailbox.flush_when_free(|slices: &[IoSlice<'_>]| socket.send(slices));
         assert!(matches!(flushed, Ok(Flushed::Empty)));
         mailbox.close();
         assert!(socket.arrived().contains('r'));

@@ -17,7 +17,8 @@
 use super::outgoing::{Gathered, Outgoing};
 use crate::client::ClientId;
 use crate::connection::Stage;
-use crate::mailbox::Flushed;
+use crate::log::Segment;
+use crate::mailbox::{Flushed, Sender};
 use crate::model::Buffers;
 use crate::model::occupant::{Occupant, Socket};
 use crate::net::socket::{self, Wait};
@@ -94,6 +95,33 @@ impl Way<'_> {
                 Err(error)
             }
         }
+    }
+}
+
+/// To the socket of one client.
+struct WayTo<'w, 'a, 's> {
+    way: &'w mut Way<'a>,
+    stream: BorrowedFd<'s>,
+}
+
+impl Sender for WayTo<'_, '_, '_> {
+    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.way.send(self.stream, slices)
+    }
+
+    fn send_segment(&mut self, segment: &Segment, skip: usize) -> io::Result<usize> {
+        let Way {
+            outgoing,
+            gathered,
+            key,
+            ..
+        } = &mut *self.way;
+        if let Some(key) = *key
+            && let Some(all) = outgoing.borrow(gathered, key, self.stream, segment, skip)
+        {
+            return Ok(all);
+        }
+        self.send(&[IoSlice::new(&segment.as_bytes()[skip..])])
     }
 }
 
@@ -280,7 +308,7 @@ impl Guest {
     pub(super) fn flush(&mut self, outgoing: &mut Outgoing) {
         let at_once = self.occupant.connection.is_blocked();
         self.with_way(outgoing, at_once, |occupant, way| {
-            occupant.flush_through(|stream, slices| way.send(stream, slices));
+            occupant.flush_by(|stream| WayTo { way, stream });
         });
     }
 

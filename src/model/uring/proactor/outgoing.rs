@@ -2,8 +2,12 @@
 //!
 //! However often a client is answered or posted to in one turn, it has one send at most, and its bytes lie together: a
 //! second send could overtake the rest of a first one that the kernel took in part.
+//!
+//! What many clients are sent, a segment of a log, is not copied for each: its bytes are borrowed from where they lie, until
+//! they are submitted.
 
 use super::send::Send;
+use crate::log::Segment;
 use std::io::IoSlice;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -29,6 +33,8 @@ pub(super) struct Outgoing {
     sends: Vec<Send>,
     /// Of sends with several messages: which send, and how long a message.
     lengths: Vec<(u32, u32)>,
+    /// Where borrowed bytes lie.
+    borrowed: Vec<Segment>,
     /// From 1: round 0 is nobody's.
     round: u64,
 }
@@ -39,6 +45,7 @@ impl Outgoing {
             bytes: Vec::with_capacity(ROOM),
             sends: Vec::new(),
             lengths: Vec::new(),
+            borrowed: Vec::new(),
             round: 1,
         }
     }
@@ -77,6 +84,33 @@ impl Outgoing {
             .push(Send::new(key, stream.as_raw_fd(), address, len));
     }
 
+    /// Takes a reference to what is in `segment` behind its first `skip` bytes, and says how many bytes that are. Of nothing
+    /// when there is something of this client already: that has to lie together.
+    pub(super) fn borrow(
+        &mut self,
+        mine: &mut Gathered,
+        key: u32,
+        stream: BorrowedFd<'_>,
+        segment: &Segment,
+        skip: usize,
+    ) -> Option<usize> {
+        if mine.round == self.round || self.borrowed.len() >= Send::MOST_BORROWED {
+            return None;
+        }
+        let bytes = &segment.as_bytes()[skip..];
+        if !self.borrowed.last().is_some_and(|last| last.is(segment)) {
+            self.borrowed.push(segment.clone());
+        }
+        *mine = Gathered {
+            round: self.round,
+            index: self.sends.len() as u32,
+        };
+        let mut send = Send::new(key, stream.as_raw_fd(), bytes.as_ptr().addr(), bytes.len());
+        send.borrows(self.borrowed.len() - 1);
+        self.sends.push(send);
+        Some(bytes.len())
+    }
+
     #[inline(never)]
     fn gather_more(
         &mut self,
@@ -105,15 +139,23 @@ impl Outgoing {
     /// Lets a send have `more` bytes, which come to lie at the end.
     fn make_longer(&mut self, index: u32, more: usize) -> Option<()> {
         let end = self.bytes.len();
-        let here = self.range(index);
-        let moved = if here.end == end { 0 } else { here.len() };
-        if here.len() + more > LONGEST || end + moved + more > ROOM {
+        let send = &self.sends[index as usize];
+        let len = send.len();
+        let (borrows, here) = (send.borrowed().is_some(), self.range(index));
+        let moved = if !borrows && here.end == end { 0 } else { len };
+        if len + more > LONGEST || end + moved + more > ROOM {
             return None;
         }
-        let len = here.len();
+        if moved > 0 {
+            if let Some(place) = send.borrowed() {
+                let bytes = &self.borrowed[place].as_bytes()[here];
+                self.bytes.extend_from_slice(bytes);
+            } else {
+                self.bytes.extend_from_within(here);
+            }
+        }
         let send = &mut self.sends[index as usize];
         if moved > 0 {
-            self.bytes.extend_from_within(here);
             send.move_to(self.bytes.as_ptr().addr() + end);
         }
         if !send.becomes_several() {
@@ -123,9 +165,14 @@ impl Outgoing {
         Some(())
     }
 
+    /// Where a client's bytes are, in what they are borrowed from or in ours.
     fn range(&self, index: u32) -> Range<usize> {
         let send = &self.sends[index as usize];
-        let at = send.address() - self.bytes.as_ptr().addr();
+        let memory = match send.borrowed() {
+            Some(place) => self.borrowed[place].as_bytes(),
+            None => &self.bytes,
+        };
+        let at = send.address() - memory.as_ptr().addr();
         at..at + send.len()
     }
 
@@ -146,7 +193,15 @@ impl Outgoing {
         if mine.round != self.round {
             return None;
         }
-        let found = &self.bytes[self.range(mine.index)];
+        let send = &self.sends[mine.index as usize];
+        if send.len() == 0 {
+            return None;
+        }
+        let range = self.range(mine.index);
+        let found = match send.borrowed() {
+            Some(place) => &self.borrowed[place].as_bytes()[range],
+            None => &self.bytes[range],
+        };
         (!found.is_empty()).then_some(found)
     }
 
@@ -187,6 +242,7 @@ impl Outgoing {
         self.bytes.clear();
         self.sends.clear();
         self.lengths.clear();
+        self.borrowed.clear();
         self.round += 1;
     }
 }
@@ -194,6 +250,7 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Log;
     use std::fs::File;
     use std::os::fd::AsFd;
 
@@ -235,6 +292,37 @@ mod tests {
         assert_eq!(rest(3), ["two", "three"]);
         assert_eq!(rest(10), ["e"]);
         assert_eq!(outgoing.rest(bob, 2), [b"se".as_slice().into()]);
+    }
+
+    #[test]
+    fn what_many_are_sent_is_borrowed_and_copied_only_when_more_is_to_follow_it() {
+        let log = Log::new(99);
+        let begin = log.end();
+        log.append(b"said once\n");
+        let mut segments = Vec::new();
+        log.read(begin, 99, |segment| segments.push(segment));
+        let null = File::open("/dev/null").unwrap();
+        let mut outgoing = Outgoing::new();
+        let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
+        for (mine, skip, len) in [(&mut ann, 0, 10), (&mut bob, 5, 5)] {
+            let taken = outgoing.borrow(mine, 7, null.as_fd(), &segments[0], skip);
+            assert_eq!(taken, Some(len));
+        }
+        let there = outgoing.find(ann).unwrap();
+        assert!(std::ptr::eq(there, segments[0].as_bytes()));
+        assert!(
+            outgoing
+                .borrow(&mut ann, 7, null.as_fd(), &segments[0], 0)
+                .is_none()
+        );
+        assert!(gather(&mut outgoing, &mut ann, &[b"more"]));
+        assert_eq!(outgoing.find(ann).unwrap(), b"said once\nmore");
+        assert_eq!(outgoing.find(bob).unwrap(), b"once\n");
+        let rest: Vec<_> = outgoing.rest(ann, 12);
+        assert_eq!(rest, [b"re".as_slice().into()]);
+        assert_eq!(outgoing.rest(bob, 2), [b"ce\n".as_slice().into()]);
+        outgoing.withdraw(&mut bob);
+        assert!(outgoing.find(bob).is_none());
     }
 
     #[test]

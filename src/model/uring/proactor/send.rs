@@ -16,6 +16,9 @@ const FLAGS: u32 = SendFlags::NOSIGNAL.bits()
 /// In the user data: there are several messages in it.
 const SEVERAL: u64 = 1 << 8;
 
+/// In the user data: from here, up to the key, the place of what it borrows its bytes from, counted from 1.
+const BORROWED: u32 = 9;
+
 /// An entry of the submission queue (`struct io_uring_sqe`), by the names that its fields have for a send.
 #[repr(C)]
 #[derive(Debug)]
@@ -64,6 +67,21 @@ impl Send {
         self.user_data & SEVERAL != 0
     }
 
+    /// Places that there are for what is borrowed.
+    pub(super) const MOST_BORROWED: usize = (1 << (u32::BITS - BORROWED)) - 1;
+
+    /// Says where its bytes are borrowed from.
+    pub(super) fn borrows(&mut self, place: usize) {
+        debug_assert!(place < Self::MOST_BORROWED, "{place}");
+        self.user_data |= (place as u64 + 1) << BORROWED;
+    }
+
+    /// Where its bytes are borrowed from, if they are.
+    pub(super) fn borrowed(&self) -> Option<usize> {
+        let place = self.user_data as u32 >> BORROWED;
+        (place as usize).checked_sub(1)
+    }
+
     pub(super) fn address(&self) -> usize {
         self.address as usize
     }
@@ -72,8 +90,10 @@ impl Send {
         self.len as usize
     }
 
+    /// Its bytes are its sender's own now, and there.
     pub(super) fn move_to(&mut self, address: usize) {
         self.address = address as u64;
+        self.user_data &= !(u64::from(u32::MAX) >> BORROWED << BORROWED);
     }
 
     pub(super) fn lengthen(&mut self, more: usize) {
