@@ -100,6 +100,22 @@ pub enum Flushed {
     CutOff,
 }
 
+/// What a client never got, as [`Mailbox::close`] counts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Missed {
+    /// Messages and answers that were not sent in full, those counted that found no room.
+    pub(crate) messages: u64,
+    /// Lines that were dropped so that the others could go on.
+    pub(crate) dropped_lines: u64,
+}
+
+impl std::ops::AddAssign for Missed {
+    fn add_assign(&mut self, more: Self) {
+        self.messages += more.messages;
+        self.dropped_lines += more.dropped_lines;
+    }
+}
+
 /// A bounded queue of [`Message`]s for one client. See the [module](self) for its states.
 pub struct Mailbox {
     limit: usize,
@@ -239,6 +255,10 @@ impl Mailbox {
             return Posted::Queued;
         }
         state.listen(self.limit, self.slow);
+        if state.fate != Fate::Open {
+            state.lost += 1;
+            return Posted::Overflowed;
+        }
         let limit = self.limit_now();
         if state.posted > 0 && state.posted + message.len() > limit {
             let refused = state.make_room(self.slow, message, limit);
@@ -451,7 +471,13 @@ impl Mailbox {
         match outcome {
             Ok(sent) => {
                 if sent < answer.len() {
-                    state.queue.push_front(Parcel::Reply(answer[sent..].into()));
+                    let rest = answer[sent..].into();
+                    let parcel = if sent > 0 {
+                        Parcel::Rest(rest)
+                    } else {
+                        Parcel::Reply(rest)
+                    };
+                    state.queue.push_front(parcel);
                 }
                 self.send_all(state, stay, send)
             }
@@ -473,8 +499,9 @@ impl Mailbox {
         }
         debug_assert_eq!(state.sent_of_first, 0, "what is sent later comes later");
         for message in rest.into_iter().rev() {
-            state.queue.push_front(Parcel::Reply(message));
+            state.queue.push_front(Parcel::Rest(message));
         }
+        state.was_full = true;
         self.duty.set(Duty::Blocked);
     }
 
@@ -492,10 +519,10 @@ impl Mailbox {
         }
     }
 
-    /// No more posts are taken, and what waits is dropped. Returns how many messages this client never
-    /// got in full, those counted that found no room. Waits for another sender's call to return, so that
-    /// what it could not send is counted. Only for the thread that owns the client.
-    pub(crate) fn close(&self) -> u64 {
+    /// No more posts are taken, and what waits is dropped. Returns what this client never got, and has not been returned
+    /// before. Waits for another sender's call to return, so that what it could not send is counted. Only for the thread that
+    /// owns the client.
+    pub(crate) fn close(&self) -> Missed {
         let mut state = self.lock_when_free();
         state.fate = Fate::Closed;
         self.duty.set(Duty::CutOff);
@@ -504,7 +531,10 @@ impl Mailbox {
         state.posted = 0;
         state.sent_of_first = 0;
         self.let_posters_go(&state);
-        std::mem::take(&mut state.lost) + unsent.len() as u64
+        Missed {
+            messages: std::mem::take(&mut state.lost) + unsent.len() as u64,
+            dropped_lines: std::mem::take(&mut state.dropped),
+        }
     }
 
     fn lock_when_free(&self) -> MutexGuard<'_, State> {

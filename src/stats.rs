@@ -6,6 +6,7 @@ mod snapshot;
 pub(crate) use event::Event;
 pub use snapshot::{DrainReport, Snapshot};
 
+use crate::mailbox::Missed;
 use crate::sync::Spread;
 use crate::sync::buckets::{self, Buckets};
 use parking_lot::Mutex;
@@ -143,6 +144,7 @@ pub struct Stats {
     closed: [AtomicU64; Closed::ALL.len()],
     refused: [AtomicU64; RefusalKind::ALL.len()],
     lost_messages: AtomicU64,
+    dropped_lines: AtomicU64,
     drain: [AtomicU64; 3],
     teller: Option<Teller>,
 }
@@ -185,7 +187,7 @@ impl Stats {
             Event::Aborted => self.aborted(),
             Event::Refused(kind) => self.refused_for(kind),
             Event::Opened => self.opened(),
-            Event::Closed { why, lost_messages } => self.closed(why, lost_messages),
+            Event::Closed { why, missed } => self.closed(why, missed),
             Event::DrainBegan { .. } | Event::DrainForced { .. } => {}
         }
     }
@@ -231,11 +233,12 @@ impl Stats {
         self.tell(Event::Opened);
     }
 
-    pub(crate) fn closed(&self, why: Closed, lost_messages: u64) {
-        add(&self.lost_messages, lost_messages);
+    pub(crate) fn closed(&self, why: Closed, missed: Missed) {
+        add(&self.lost_messages, missed.messages);
+        add(&self.dropped_lines, missed.dropped_lines);
         // Last, and released: who sees this client closed sees what it lost, too.
         self.closed[why as usize].fetch_add(1, Ordering::Release);
-        self.tell(Event::Closed { why, lost_messages });
+        self.tell(Event::Closed { why, missed });
     }
 
     /// A drain has begun for some of the clients: so many had nothing unanswered, so many are given time.
@@ -293,6 +296,7 @@ impl Stats {
             drained: why(Closed::Drained),
             forced: why(Closed::Forced),
             lost_messages: of(&self.lost_messages),
+            dropped_lines: of(&self.dropped_lines),
             drain: DrainReport {
                 idle: of(&self.drain[0]),
                 busy: of(&self.drain[1]),

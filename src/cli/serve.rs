@@ -248,6 +248,7 @@ fn sum_up(stats: &Snapshot) {
         drained = stats.drained,
         forced = stats.forced,
         lost_messages = stats.lost_messages,
+        dropped_lines = stats.dropped_lines,
         accepted_by = door::accepted_by(stats),
         fairness = door::fairness(stats),
         woken_in_vain = door::woken_in_vain(stats),

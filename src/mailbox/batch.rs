@@ -12,8 +12,10 @@ const SLICES: usize = 64;
 pub(super) enum Parcel {
     /// From another client, and counted against the mailbox's limit.
     Post(Message),
-    /// The client's own answer, or the rest of one.
+    /// The client's own answer.
     Reply(Box<[u8]>),
+    /// What is left of something of which a part may be out already.
+    Rest(Box<[u8]>),
     /// From the log that it follows. Counted like a post.
     Lines(Segment),
 }
@@ -22,7 +24,7 @@ impl Parcel {
     pub(super) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Post(message) => message.as_bytes(),
-            Self::Reply(bytes) => bytes,
+            Self::Reply(bytes) | Self::Rest(bytes) => bytes,
             Self::Lines(segment) => segment.as_bytes(),
         }
     }
@@ -31,7 +33,7 @@ impl Parcel {
     pub(super) fn counted(&self) -> usize {
         match self {
             Self::Post(_) | Self::Lines(_) => self.as_bytes().len(),
-            Self::Reply(_) => 0,
+            Self::Reply(_) | Self::Rest(_) => 0,
         }
     }
 }

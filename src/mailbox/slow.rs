@@ -75,8 +75,10 @@ impl State {
     pub(super) fn tell_first(&mut self) {
         if self.untold > 0 {
             let untold = std::mem::take(&mut self.untold);
-            let place = usize::from(self.sent_of_first > 0).min(self.queue.len());
-            self.queue.insert(place, notice(untold));
+            // Never into a line of which a part is out.
+            let begun =
+                self.sent_of_first > 0 || matches!(self.queue.front(), Some(Parcel::Rest(_)));
+            self.queue.insert(usize::from(begun), notice(untold));
         }
     }
 
@@ -118,7 +120,8 @@ impl Mailbox {
         }
     }
 
-    /// Lines that were dropped because its client read too slowly, of which it is told.
+    /// Lines that were dropped because its client read too slowly, of which it is told. None, once it is closed: they are
+    /// the [server's](crate::stats::Snapshot::dropped_lines) then.
     pub fn dropped(&self) -> u64 {
         self.state.lock().dropped
     }
@@ -127,7 +130,7 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{Silent, socket, would_block};
-    use super::super::{Flushed, Posters, Stay};
+    use super::super::{Flushed, Missed, Posters, Stay};
     use super::*;
     use std::cell::RefCell;
     use std::sync::Arc;
@@ -162,7 +165,16 @@ mod tests {
         let _ = mailbox.post(&Message::from("next\n"));
         assert_eq!(sent(&mailbox), "next\n");
         assert_eq!(mailbox.dropped(), 4);
-        assert_eq!(mailbox.close(), 0, "what was told is not lost silently");
+        let missed = Missed {
+            messages: 0,
+            dropped_lines: 4,
+        };
+        assert_eq!(
+            mailbox.close(),
+            missed,
+            "what was told is not lost silently"
+        );
+        assert_eq!(mailbox.close(), Missed::default(), "and counted once");
     }
 
     #[test]
@@ -188,6 +200,34 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_of_which_a_part_is_out_is_not_torn_by_what_was_dropped() {
+        let by_a_send = |mailbox: &Mailbox| {
+            let taken = RefCell::default();
+            let send = socket(6, &taken);
+            let replied = mailbox.reply(b"-- help\n", Posters::Ring, Stay::AWhile, send);
+            assert_eq!(replied.unwrap(), Flushed::Blocked);
+        };
+        let by_a_ring = |mailbox: &Mailbox| {
+            let rest = [&b"p\n"[..], b"and so on\n"];
+            mailbox.take_back(rest.map(Box::from).into());
+        };
+        for (block, rest) in [
+            (&by_a_send as &dyn Fn(&Mailbox), "p\n"),
+            (&by_a_ring, "p\n"),
+        ] {
+            let mailbox = Mailbox::new(10, Box::new(Silent)).slow(Slow::DropOldest);
+            block(&mailbox);
+            post(&mailbox, &["1234567\n", "new\n"]);
+            let sent = sent(&mailbox);
+            assert!(
+                sent.starts_with(&format!("{rest}... 1 line dropped\n")),
+                "{sent}"
+            );
+            assert!(sent.ends_with("new\n"), "{sent}");
+        }
+    }
+
+    #[test]
     fn a_poster_who_is_to_wait_goes_on_when_there_is_room_or_nobody_any_more() {
         for leaves in [false, true] {
             let mailbox = Arc::new(full(Slow::Block));
@@ -202,7 +242,7 @@ mod tests {
                 })
             };
             if leaves {
-                assert_eq!(mailbox.close(), 2);
+                assert_eq!(mailbox.close().messages, 2);
                 assert_eq!(poster.join().unwrap(), Posted::Closed);
             } else {
                 assert_eq!(sent(&mailbox), "old\n12345678\n");

@@ -153,7 +153,7 @@ fn an_overflow_is_told_to_the_next_sender_even_while_another_sends() {
     });
     assert_eq!(outcome.unwrap(), Flushed::Blocked);
     assert_eq!(mailbox.flush(|_| would_block()).unwrap(), Flushed::CutOff);
-    assert_eq!(mailbox.close(), 2);
+    assert_eq!(mailbox.close().messages, 2);
     assert_eq!(mailbox.post(&Message::from("late")), Posted::Closed);
 }
 
@@ -197,7 +197,7 @@ fn a_broken_socket_closes_the_mailbox_and_counts_what_was_lost() {
     let broken = mailbox.flush(|_| Err(io::ErrorKind::BrokenPipe.into()));
     assert_eq!(broken.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     assert_eq!(mailbox.post(&Message::from("c")), Posted::Closed);
-    assert_eq!(mailbox.close(), 2);
+    assert_eq!(mailbox.close().messages, 2);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::warden::{Doing, Place, Seat, Warden};
 use super::{Buffers, Context, LAST_CALL};
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
-use crate::mailbox::{Mailbox, Posters, Stay};
+use crate::mailbox::{Mailbox, Missed, Posters, Stay};
 use crate::net::Listener;
 use crate::net::socket::{self, Wait};
 use crate::stats::{Closed, Refusal, Stats};
@@ -100,8 +100,8 @@ impl<'a> StayCounted<'a> {
         Self { stats, mailbox }
     }
 
-    fn end(self, why: Closed, lost: u64) {
-        self.stats.closed(why, lost);
+    fn end(self, why: Closed, missed: Missed) {
+        self.stats.closed(why, missed);
         std::mem::forget(self);
     }
 }
@@ -137,15 +137,22 @@ impl<'a> House<'a> {
         tracing::info!(client = %seat.id, addr = %seat.addr, "connected");
 
         let mut why = self.converse(&seat, buffers);
-        let lost = seat.mailbox.close();
+        let missed = seat.mailbox.close();
         if why.lingers() {
             socket::linger(&seat.stream, &mut buffers.input);
         }
         if why == Closed::Drained && !seat.was_idle() {
             why = self.see_out(&seat, buffers);
         }
-        tracing::info!(client = %seat.id, addr = %seat.addr, %why, lost, "closed");
-        stay.end(why, lost);
+        tracing::info!(
+            client = %seat.id,
+            addr = %seat.addr,
+            %why,
+            lost = missed.messages,
+            dropped_lines = missed.dropped_lines,
+            "closed"
+        );
+        stay.end(why, missed);
         drop(place);
         // Not only dropped: a poster may hold the socket for a moment longer.
         socket::hang_up(&seat.stream);

@@ -42,7 +42,7 @@ use super::occupant::Occupant;
 use super::{Buffers, Context};
 use crate::client::Client;
 use crate::connection::Stage;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Missed};
 use crate::net::socket;
 use crate::poller::{SharedEpoll, Token, Trigger};
 use crate::stats::Closed;
@@ -223,16 +223,14 @@ impl<'a> Lobby<'a> {
     fn see_off(&self, guest: &Guest, place: &mut Place, why: Closed) -> Outcome {
         match place.vacate() {
             Place::Arriving(newcomer) => {
-                self.context.stats.closed(why, 0);
+                self.context.stats.closed(why, Missed::default());
                 self.forget(&newcomer.stream);
                 tracing::info!(client = %newcomer.id, addr = %newcomer.addr, %why, "closed");
             }
-            Place::Inside(occupant) => {
-                let client = occupant.connection.client();
-                let lost = occupant.lost + client.mailbox().close();
-                self.context.stats.closed(why, lost);
+            Place::Inside(mut occupant) => {
+                self.context.stats.closed(why, occupant.close());
                 self.forget(&occupant.stream);
-                tracing::info!(client = %client.id(), addr = %client.addr(), %why, lost, "closed");
+                occupant.tell_closed(why);
                 if let Err(stream) = Arc::try_unwrap(occupant.into_stream()) {
                     // A poster holds it for a moment longer.
                     socket::hang_up(&stream);
@@ -248,7 +246,7 @@ impl<'a> Lobby<'a> {
     fn bury(&self, guest: &Guest, why: Closed) {
         let place = guest.place.lock().vacate();
         if !matches!(place, Place::Gone) {
-            self.context.stats.closed(why, 0);
+            self.context.stats.closed(why, Missed::default());
         }
         let dropped = catch_unwind(AssertUnwindSafe(|| {
             if let Place::Inside(occupant) = &place {

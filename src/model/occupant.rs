@@ -6,7 +6,7 @@
 use super::{Buffers, LAST_CALL};
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
-use crate::mailbox::{Posters, Sender, Stay};
+use crate::mailbox::{Missed, Posters, Sender, Stay};
 use crate::net::socket::{self, ACKNOWLEDGED_YET, LINGER, Wait};
 use crate::poller::Interest;
 use crate::service::Service;
@@ -54,8 +54,8 @@ pub(super) struct Occupant<S = TcpStream> {
     active: Instant,
     /// What it had still to take of an answer when that was last looked at.
     untaken: Option<u64>,
-    /// Messages that were lost before the end.
-    pub(super) lost: u64,
+    /// What it never got, as far as that was counted before the end.
+    missed: Missed,
 }
 
 impl Parting {
@@ -96,7 +96,7 @@ impl<S: Socket> Occupant<S> {
             last_call: None,
             active: Instant::now(),
             untaken: None,
-            lost: 0,
+            missed: Missed::default(),
         }
     }
 
@@ -219,12 +219,28 @@ impl<S: Socket> Occupant<S> {
         self.connection.flushed(outcome);
     }
 
+    /// Nothing more is posted to it. Returns what it never got.
+    pub(super) fn close(&mut self) -> Missed {
+        self.missed += self.connection.client().mailbox().close();
+        self.missed
+    }
+
+    /// Tells the log that it was closed.
+    pub(super) fn tell_closed(&self, why: Closed) {
+        let client = self.connection.client();
+        let Missed {
+            messages: lost,
+            dropped_lines,
+        } = self.missed;
+        tracing::info!(client = %client.id(), addr = %client.addr(), %why, lost, dropped_lines, "closed");
+    }
+
     /// Everything is sent: does what `why` asks for before the socket is closed. `Some` is when to look at
     /// this client again; with `None`, it is done.
     pub(super) fn part(&mut self, why: Closed) -> Option<Instant> {
         let parting = if why.lingers() {
             // What comes now comes too late.
-            self.lost += self.connection.client().mailbox().close();
+            self.close();
             socket::end_writing(self.stream.borrow());
             Parting::Linger(Instant::now() + LINGER)
         } else if why == Closed::Drained && socket::unacknowledged(self.fd()) > 0 {

@@ -317,14 +317,13 @@ impl<'a, P: Poller> Reactor<'a, P> {
     }
 
     fn remove(&mut self, key: usize, why: Closed) {
-        let occupant = self.clients.remove(key);
+        let mut occupant = self.clients.remove(key);
         if let Err(error) = self.poller.delete(occupant.stream.as_fd()) {
             tracing::error!(%error, "a client that left was not watched");
         }
-        let client = occupant.connection.client();
-        let lost = occupant.lost + client.mailbox().close();
-        tracing::info!(client = %client.id(), addr = %client.addr(), %why, lost, "closed");
-        self.context.stats.closed(why, lost);
+        let missed = occupant.close();
+        occupant.tell_closed(why);
+        self.context.stats.closed(why, missed);
         drop(occupant);
         let clients = &self.clients;
         self.timers.prune(clients.len(), |key, id| {

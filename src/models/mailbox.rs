@@ -248,7 +248,7 @@ fn closing_beside_a_poster_counts_every_message_as_sent_or_lost() {
                 Posted::Queued | Posted::Full | Posted::Overflowed => unreachable!(),
             })
         };
-        let lost = mailbox.close();
+        let lost = mailbox.close().messages;
         other.join().unwrap();
         let arrived = u64::from(socket.arrived() == "p");
         let refused = u64::from(refused.load(Ordering::Relaxed));

@@ -409,6 +409,6 @@ mod tests {
             2,
             "once to send, once to hang up"
         );
-        assert_eq!(mailbox.close(), 3, "none of them arrived");
+        assert_eq!(mailbox.close().messages, 3, "none of them arrived");
     }
 }

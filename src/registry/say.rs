@@ -45,8 +45,19 @@ impl<L: Lock<Value = Clients>> Registry<L> {
     fn write_inside(&self, room: &RoomName, message: &Message) {
         self.shards[0].exclusive(|clients| {
             for client in clients.room(room).iter().flat_map(|room| &**room.members()) {
-                if let Posted::Ring = client.mailbox().post(message) {
-                    client.mailbox().send_out();
+                let mailbox = client.mailbox();
+                loop {
+                    match mailbox.post(message) {
+                        Posted::Ring => mailbox.send_out(),
+                        Posted::Overflowed => mailbox.ring(),
+                        // Its own thread waits for it, with an answer that it does not read.
+                        Posted::Full => {
+                            mailbox.wait_for_room(message.len());
+                            continue;
+                        }
+                        Posted::Queued | Posted::Closed => {}
+                    }
+                    break;
                 }
             }
         });

@@ -1,6 +1,7 @@
 //! [`Event`]: what is counted, as a line of text, for a process that counts for another one.
 
 use super::{Closed, RefusalKind};
+use crate::mailbox::Missed;
 use std::fmt;
 
 /// One thing that happened at a server's door or at one of its tables.
@@ -11,7 +12,7 @@ pub(crate) enum Event {
     Aborted,
     Refused(RefusalKind),
     Opened,
-    Closed { why: Closed, lost_messages: u64 },
+    Closed { why: Closed, missed: Missed },
     DrainBegan { idle: u64, busy: u64 },
     DrainForced { forced: u64 },
 }
@@ -24,7 +25,13 @@ impl fmt::Display for Event {
             Self::Aborted => f.write_str("aborted"),
             Self::Refused(kind) => write!(f, "refused {kind:?}"),
             Self::Opened => f.write_str("opened"),
-            Self::Closed { why, lost_messages } => write!(f, "closed {why:?} {lost_messages}"),
+            Self::Closed { why, missed } => {
+                let Missed {
+                    messages,
+                    dropped_lines,
+                } = missed;
+                write!(f, "closed {why:?} {messages} {dropped_lines}")
+            }
             Self::DrainBegan { idle, busy } => write!(f, "draining {idle} {busy}"),
             Self::DrainForced { forced } => write!(f, "forced {forced}"),
         }
@@ -45,7 +52,10 @@ impl Event {
             "opened" => Self::Opened,
             "closed" => Self::Closed {
                 why: named(&Closed::ALL, words.next()?)?,
-                lost_messages: words.next()?.parse().ok()?,
+                missed: Missed {
+                    messages: words.next()?.parse().ok()?,
+                    dropped_lines: words.next()?.parse().ok()?,
+                },
             },
             "draining" => Self::DrainBegan {
                 idle: words.next()?.parse().ok()?,
@@ -85,7 +95,10 @@ mod tests {
         all.extend(RefusalKind::ALL.map(Event::Refused));
         all.extend(Closed::ALL.map(|why| Event::Closed {
             why,
-            lost_messages: 7,
+            missed: Missed {
+                messages: 7,
+                dropped_lines: 12,
+            },
         }));
         for event in all {
             assert_eq!(Event::parse(&event.to_string()), Some(event));
@@ -99,8 +112,9 @@ mod tests {
             "hello",
             "accepted twice",
             "closed",
-            "closed Happily 0",
-            "closed Lost -1",
+            "closed Happily 0 0",
+            "closed Lost -1 0",
+            "closed Lost 1",
             "draining 1",
             "Accepted",
         ] {
@@ -118,7 +132,11 @@ mod tests {
         child.aborted();
         child.refused(&Refusal::QueueFull { limit: 1 });
         child.opened();
-        child.closed(Closed::TooSlow, 3);
+        let missed = Missed {
+            messages: 3,
+            dropped_lines: 5,
+        };
+        child.closed(Closed::TooSlow, missed);
         let counted = child.snapshot();
         drop(child);
 
@@ -129,5 +147,6 @@ mod tests {
         }
         assert_eq!(parent.snapshot(), counted);
         assert_eq!((counted.woken_in_vain, counted.too_slow), (1, 1));
+        assert_eq!((counted.lost_messages, counted.dropped_lines), (3, 5));
     }
 }

@@ -14,7 +14,8 @@ pub struct DrainReport {
     pub forced: u64,
 }
 
-/// [`Stats`](super::Stats) at one look. Every number counts clients, except `woken_in_vain` and `lost_messages`.
+/// [`Stats`](super::Stats) at one look. Every number counts clients, except `woken_in_vain`,
+/// `lost_messages` and `dropped_lines`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     /// Connections that accept returned.
@@ -64,6 +65,8 @@ pub struct Snapshot {
     pub forced: u64,
     /// Messages and answers that waited for a client and never left for it in full.
     pub lost_messages: u64,
+    /// Lines that were dropped for clients that read too slowly, counted when those are closed. They were told how many.
+    pub dropped_lines: u64,
     /// The drain, once there was one.
     pub drain: DrainReport,
     /// The lock that the service's sessions share, where that is watched.

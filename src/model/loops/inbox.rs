@@ -1,6 +1,7 @@
 //! The way of a client from the acceptor's thread to its loop: dealt out in turn, piled up in an inbox, taken in by the
 //! loop.
 
+use crate::mailbox::Missed;
 use crate::model::Context;
 use crate::model::acceptor::Newcomer;
 use crate::poller::Waker;
@@ -70,7 +71,7 @@ impl Shared<'_> {
         let why = Closed::Forced;
         self.context.stats.opened();
         tracing::info!(client = %id, %addr, %why, "closed before it was served");
-        self.context.stats.closed(why, 0);
+        self.context.stats.closed(why, Missed::default());
         drop(permit);
         drop(stream);
     }

@@ -1,6 +1,7 @@
 //! How it ends: the drain, with those who do not do as they are told killed, and the end of each process.
 
 use super::{Ended, Family, Phase};
+use crate::mailbox::Missed;
 use crate::model::process::relative::GRACE;
 use crate::model::process::words::Order;
 use crate::stats::Closed;
@@ -85,7 +86,7 @@ impl Family<'_> {
                 self.context.stats.opened();
             }
             drop(guest);
-            self.context.stats.closed(why, 0);
+            self.context.stats.closed(why, Missed::default());
         } else if went_well {
             tracing::debug!(pid, "a process ended");
         } else {

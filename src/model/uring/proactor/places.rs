@@ -112,13 +112,12 @@ impl Proactor<'_> {
                 in_flight: 0,
             },
         );
-        let Place::Guest(guest) = place else {
+        let Place::Guest(mut guest) = place else {
             unreachable!("only a guest is removed");
         };
-        let client = guest.occupant.connection.client();
-        let lost = guest.occupant.lost + client.mailbox().close();
-        tracing::info!(client = %client.id(), addr = %client.addr(), %why, lost, "closed");
-        self.context.stats.closed(why, lost);
+        let missed = guest.occupant.close();
+        guest.occupant.tell_closed(why);
+        self.context.stats.closed(why, missed);
         let in_flight = guest.in_flight();
         let stream = guest.occupant.into_stream();
         if in_flight == 0 {
