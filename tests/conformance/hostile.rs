@@ -55,7 +55,7 @@ pub(crate) fn a_listener_that_never_reads_is_hung_up_and_the_others_get_every_li
         mailbox: 64 * 1024,
         ..Limits::default()
     };
-    let server = subject.chat(4096).limits(limits).start().unwrap();
+    let server = subject.chat_within(limits, 4096).start().unwrap();
     let addr = server.local_addr();
     let mut sleeper = Peer::hard_of_hearing(addr);
     sleeper.round_trip("sleeper");

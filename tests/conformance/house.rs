@@ -8,7 +8,7 @@ use guardhouse::service::Registered;
 use guardhouse::stats;
 use guardhouse::strategy::{self, LockKind, LockOptions, ModelKind, ModelOptions, ServiceKind};
 use guardhouse::sync::{Actor, Lock, OneThread, SemaphoreLock, Snapshot, SpinMutex, TicketMutex};
-use guardhouse::{Clients, Handle, Message, Registry, Server, Service, StartError};
+use guardhouse::{Clients, Fanout, Handle, Limits, Message, Registry, Server, Service, StartError};
 use std::env;
 use std::num::NonZeroUsize;
 use std::panic;
@@ -21,6 +21,8 @@ pub(crate) struct Subject {
     pub(crate) model: ModelKind,
     pub(crate) options: ModelOptions,
     pub(crate) lock: LockKind,
+    /// Where it is a chat.
+    pub(crate) fanout: Fanout,
 }
 
 /// Where there are several.
@@ -64,7 +66,25 @@ impl Subject {
     }
 
     pub(crate) fn chat(self, max_line: usize) -> Server {
-        self.kind(ServiceKind::chat(max_line))
+        let limits = Limits {
+            slow: self.fanout.policies()[0],
+            ..Limits::default()
+        };
+        self.chat_within(limits, max_line)
+    }
+
+    /// A chat whose slow readers are dealt with as `limits` say.
+    pub(crate) fn chat_within(self, limits: Limits, max_line: usize) -> Server {
+        let chat = ServiceKind::Chat {
+            max_line,
+            fanout: self.fanout,
+            mailbox: limits.mailbox,
+        };
+        self.kind(chat).limits(limits)
+    }
+
+    pub(crate) fn with_fanout(self, fanout: Fanout) -> Self {
+        Self { fanout, ..self }
     }
 
     fn kind(self, kind: ServiceKind) -> Server {
@@ -235,7 +255,7 @@ pub(crate) fn until(server: &Handle, what: &str, done: impl Fn(&stats::Snapshot)
 pub(crate) const PLANNED: &str = "planned: ";
 
 /// Runs `scenario`, and finds that no thread and no descriptor of it is left.
-pub(crate) fn inspect(subject: Subject, scenario: fn(Subject)) {
+pub(crate) fn inspect(subject: Subject, scenario: impl FnOnce(Subject) + Send) {
     keep_planned_panics_quiet();
     #[cfg(target_os = "linux")]
     crate::table::with_its_own(|| scenario(subject));

@@ -3,19 +3,24 @@
 //! descriptor table of its own ([`table`]).
 //!
 //! A test is called `MODEL::STRATEGY::CLAIM`. A new model is one line in [`suite!`] below, and a new scenario one
-//! line in [`scenarios!`]. The strategy `none` is for models of one thread, and those say so there.
+//! line in [`scenarios!`]. The strategy `none` is for models of one thread, and those say so there. Chats of the suite relay by
+//! the default fan-out; the others are in [`fanouts`], what becomes of slow readers in [`slow`], and those who come and go
+//! in [`crowd`].
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod chat;
+mod crowd;
 mod drain;
 mod echo;
+mod fanouts;
 mod hostile;
 mod house;
 mod limits;
 mod panics;
 mod rooms;
+mod slow;
 #[cfg(target_os = "linux")]
 mod table;
 
@@ -50,6 +55,8 @@ macro_rules! scenarios {
             a_room_hears_itself_alone (meets)
             who_quits_gets_its_last_line_and_a_close (meets)
             a_drain_of_those_who_are_announced_ends (meets);
+        fanouts:
+            relay_every_line_whole_once_and_in_order (meets);
         hostile:
             an_echo_client_that_never_reads_costs_nobody_anything
             a_chat_client_that_never_reads_its_own_lines_loses_none (meets)
@@ -80,7 +87,7 @@ macro_rules! suite {
             #[allow(unused_imports)] // Not every line has options, nor options with a kind of their own.
             use guardhouse::{executor::Executor, model::{Accept, Deal}};
 
-            pub(super) fn subject(lock: guardhouse::strategy::LockKind) -> crate::house::Subject {
+            pub(crate) fn subject(lock: guardhouse::strategy::LockKind) -> crate::house::Subject {
                 crate::house::Subject {
                     model: guardhouse::strategy::ModelKind::$model,
                     options: guardhouse::strategy::ModelOptions {
@@ -88,6 +95,7 @@ macro_rules! suite {
                         ..crate::house::options()
                     },
                     lock,
+                    fanout: guardhouse::Fanout::default(),
                 }
             }
 
