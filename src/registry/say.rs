@@ -70,16 +70,18 @@ impl<L: Lock<Value = Clients>> Registry<L> {
         }
     }
 
-    /// Posts inside a section of each shard; what is to be done about it comes after the section.
+    /// Posts inside a section of each shard; what is to be done about it comes after the last of them. Who hears it and
+    /// answers, or comes because of it, does so when everybody's mailbox has it.
     pub(super) fn post(&self, section: impl Fn(&Clients, &mut ToDo) + Sync) {
+        let mut all = ToDo::default();
         for shard in &self.shards {
-            let to_do = shard.shared(|clients| {
+            all.append(shard.shared(|clients| {
                 let mut to_do = ToDo::default();
                 section(clients, &mut to_do);
                 to_do
-            });
-            to_do.carry_out();
+            }));
         }
+        all.carry_out();
     }
 
     /// Changes something on the list of a client, and posts what is to be told of it in the same section: everybody on that
@@ -130,6 +132,16 @@ impl ToDo {
             Posted::Ring | Posted::Overflowed => self.ring.push(client.clone()),
             Posted::Full => self.full.push((client.clone(), message.clone())),
             Posted::Queued | Posted::Closed => {}
+        }
+    }
+
+    /// Without a copy for the first, which is the only one but with [`Fanout::Sharded`].
+    fn append(&mut self, mut more: Self) {
+        if self.ring.is_empty() && self.full.is_empty() {
+            *self = more;
+        } else {
+            self.ring.append(&mut more.ring);
+            self.full.append(&mut more.full);
         }
     }
 

@@ -4,6 +4,8 @@
 use super::unacknowledged::unacknowledged;
 use super::{PATIENCE, wait_until};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -254,15 +256,17 @@ impl Peer {
         let pattern = line.repeat(64 * 1024 / line.len() + 2);
         let mut sent = 0;
         let mut stuck = 0;
-        self.stream.set_nonblocking(true).unwrap();
+        // The call does not wait, and not the socket: another hand may read from it meanwhile.
+        let at_once = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         while stuck < 2 {
             let from = sent % line.len();
-            match self.stream.write(&pattern.as_bytes()[from..]) {
+            match send(&self.stream, &pattern.as_bytes()[from..], at_once) {
                 Ok(count) => {
                     sent += count;
                     stuck = 0;
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
                     if !self.becomes(PollFlags::OUT, Duration::from_millis(30)) {
                         stuck += 1;
                         meanwhile();
@@ -275,7 +279,6 @@ impl Peer {
                 "{sent} bytes were taken from a client that never reads"
             );
         }
-        self.stream.set_nonblocking(false).unwrap();
         Flood {
             line_length: line.len(),
             pattern,

@@ -176,7 +176,10 @@ fn those_who_stay_miss_nothing_however_many_come_and_go_and_nothing_is_left_of_t
         for fanout in Fanout::ALL {
             let subject = subject(guardhouse::strategy::LockKind::Mutex).with_fanout(fanout);
             if fanout.goes_with(subject.model) {
-                println!("under {subject:?}");
+                println!(
+                    "{} {:?} by {}",
+                    subject.model, subject.options, subject.fanout
+                );
                 inspect(subject, those_who_stay_miss_nothing);
             }
         }

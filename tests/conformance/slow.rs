@@ -56,7 +56,10 @@ fn by_all_that_have(
             if fanout.policies().contains(&slow) && fanout.goes_with(subject.model) {
                 let subject = subject.with_fanout(fanout);
                 // Shown if it fails.
-                println!("under {subject:?}");
+                println!(
+                    "{} {:?} by {}",
+                    subject.model, subject.options, subject.fanout
+                );
                 inspect(subject, scenario);
             }
         }
@@ -374,7 +377,10 @@ fn a_client_that_asks_and_does_not_read_is_not_read_from() {
     for question in ["/help\n", "/who\n"] {
         for subject in models() {
             // Shown if it fails.
-            println!("under {subject:?}");
+            println!(
+                "{} {:?} by {}",
+                subject.model, subject.options, subject.fanout
+            );
             inspect(subject, |subject| {
                 let answered = Arc::new(AtomicUsize::new(0));
                 let overheard = Overheard {
