@@ -7,6 +7,7 @@ mod common;
 
 mod connect;
 mod desk;
+mod fanouts;
 mod foreign;
 mod kinds;
 mod pool;

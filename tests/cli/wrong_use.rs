@@ -6,7 +6,7 @@ use crate::child::{Program, Serving, guardhouse, limited, serve};
 use guardhouse::sync::Semaphore;
 
 /// `serve` with `args` is refused, and says all of `words`.
-fn refused(args: &str, words: &[&str]) {
+pub(crate) fn refused(args: &str, words: &[&str]) {
     let ended = Program::start(guardhouse(&serve(args))).ended();
     assert_eq!(
         (ended.code, &*ended.out),

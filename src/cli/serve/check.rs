@@ -5,10 +5,10 @@ use crate::cli::args::{AcceptBy, Named, Serve, ServiceName, SlowPolicy};
 use crate::cli::descriptors::{Descriptors, FD_SETSIZE, OWN_DESCRIPTORS};
 use bytesize::ByteSize;
 use clap::ValueEnum;
-use guardhouse::Limits;
 use guardhouse::model::Pool;
 use guardhouse::strategy::{LockKind, ModelKind, ModelOptions};
 use guardhouse::sync::Semaphore;
+use guardhouse::{Limits, Slow};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -80,16 +80,10 @@ fn check_fanout(args: &Serve) -> Result<(), WrongUse> {
             )));
         }
         if !fanout.goes_with(model) {
-            let models: Vec<&str> = ModelKind::ALL
-                .into_iter()
-                .filter(|&model| model.shares_memory() && fanout.goes_with(model))
-                .map(ModelKind::name)
-                .collect();
-            return Err(WrongUse(format!(
-                "--fanout {fanout} waits for each client in turn, and --model {model} serves many on one thread, which would \
-                 stand still for all of them; it goes with --model {}",
-                models.join(" or ")
-            )));
+            return Err(would_stand_still(
+                &format!("--fanout {fanout} waits for each client in turn"),
+                model,
+            ));
         }
     }
     let fanout = super::fanout(args);
@@ -103,7 +97,29 @@ fn check_fanout(args: &Serve) -> Result<(), WrongUse> {
             names.join(" and ")
         )));
     }
+    if let Some(SlowPolicy(Slow::Block)) = args.slow
+        && !model.waits_for_clients()
+    {
+        return Err(would_stand_still(
+            "--slow block has whoever talks wait for whoever reads slowly",
+            model,
+        ));
+    }
     Ok(())
+}
+
+/// A flag that has a thread wait for a client, with a model whose threads have others to serve.
+fn would_stand_still(flag: &str, model: ModelKind) -> WrongUse {
+    let models: Vec<&str> = ModelKind::ALL
+        .into_iter()
+        .filter(|&model| model.shares_memory() && model.waits_for_clients())
+        .map(ModelKind::name)
+        .collect();
+    WrongUse(format!(
+        "{flag}, and --model {model} serves many on one thread, which would stand still for all of them; it goes with \
+         --model {}",
+        models.join(" or ")
+    ))
 }
 
 /// The models that `sync` goes with, as a sentence lists them.
