@@ -180,3 +180,169 @@ impl<L: Lock<Value = Clients>> Work for Walk<L> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::client;
+    use super::*;
+    use crate::limits::Slow;
+    use crate::mailbox::{Flushed, Mailbox, Outlet, Posters, Stay};
+    use parking_lot::Mutex;
+    use std::convert::Infallible;
+    use std::io::{self, IoSlice};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    type Locked = Mutex<Clients>;
+
+    fn registry(fanout: Fanout) -> Arc<Registry<Locked>> {
+        let lock = || Ok::<_, Infallible>(Mutex::new(Clients::new()));
+        let Ok(registry) = Registry::with_fanout(fanout, lock);
+        registry
+    }
+
+    fn with_outlet(id: u64, slow: Slow, outlet: impl Outlet + 'static) -> Client {
+        let mailbox = Mailbox::new(10, Box::new(outlet)).slow(slow);
+        Client::new(ClientId(id), ([127, 0, 0, 1], 1).into(), Arc::new(mailbox))
+    }
+
+    /// Keeps what is to be done in a moment.
+    #[derive(Clone, Default)]
+    struct Moments(Arc<Mutex<Vec<(Arc<dyn Work>, bool)>>>);
+
+    impl Outlet for Moments {
+        fn ring(&self, _: &Arc<Mailbox>) {}
+
+        fn in_a_moment(&self, work: Arc<dyn Work>, urgent: bool) {
+            self.0.lock().push((work, urgent));
+        }
+    }
+
+    impl Moments {
+        fn urgencies(&self) -> Vec<bool> {
+            self.0.lock().iter().map(|(_, urgent)| *urgent).collect()
+        }
+    }
+
+    #[test]
+    fn all_that_is_said_before_a_walk_is_one_walk_and_much_is_urgent_once() {
+        let registry = registry(Fanout::Log);
+        let moments = Moments::default();
+        let talker = with_outlet(1, Slow::Disconnect, moments.clone());
+        let talker = registry.join(talker);
+        let rings = Arc::default();
+        let listener = registry.join(client(2, 99, &rings));
+        talker.say(b"one\n");
+        talker.say(b"two\n");
+        assert_eq!(moments.urgencies(), [false]);
+        let much = [&[b'x'; URGENT][..], b"\n"].concat();
+        talker.say(&much);
+        talker.say(&much);
+        assert_eq!(
+            moments.urgencies(),
+            [false, true],
+            "once, when there is much"
+        );
+        assert_eq!(rings.load(Ordering::Relaxed), 0, "in a moment, not now");
+
+        for (work, _) in std::mem::take(&mut *moments.0.lock()) {
+            work.run();
+        }
+        assert_eq!(rings.load(Ordering::Relaxed), 1, "for all of it");
+        assert!(!listener.client().mailbox().is_idle());
+        talker.say(b"three\n");
+        assert_eq!(moments.urgencies(), [false], "a walk of its own");
+    }
+
+    /// Counts those whose mailboxes have something when it is rung.
+    struct Looks {
+        others: Arc<Mutex<Vec<Client>>>,
+        seen: Arc<AtomicUsize>,
+    }
+
+    impl Outlet for Looks {
+        fn ring(&self, _: &Arc<Mailbox>) {
+            let others = self.others.lock();
+            let have_it = others.iter().filter(|other| other.mailbox().posted() > 0);
+            self.seen.fetch_add(have_it.count(), Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn of_several_lists_nobody_is_rung_before_all_have_the_line() {
+        const ALL: usize = super::super::SHARDS;
+        let registry = registry(Fanout::Sharded);
+        let (others, seen) = (Arc::default(), Arc::default());
+        let members: Vec<_> = (0..ALL as u64)
+            .map(|id| {
+                let (others, seen) = (Arc::clone(&others), Arc::clone(&seen));
+                registry.join(with_outlet(id, Slow::Disconnect, Looks { others, seen }))
+            })
+            .collect();
+        let clients = members.iter().map(|member| member.client().clone());
+        others.lock().extend(clients);
+        members[0].say(b"hi\n");
+        assert_eq!(seen.load(Ordering::Relaxed), ALL * ALL);
+        others.lock().clear();
+    }
+
+    #[test]
+    fn of_several_lists_each_has_a_lock_of_its_own() {
+        let registry = registry(Fanout::Sharded);
+        let stays = registry.join(client(8, 9, &Arc::default()));
+        registry.shard_of(ClientId(8)).exclusive(|_| {
+            // Would wait for ever for the same one.
+            let passes = registry.join(client(1, 9, &Arc::default()));
+            drop(passes);
+        });
+        drop(stays);
+        assert!(registry.is_empty());
+    }
+
+    /// Takes everything, where it is waited for.
+    #[derive(Clone, Default)]
+    struct Screen(Arc<Mutex<Vec<u8>>>);
+
+    impl Screen {
+        fn take(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let mut screen = self.0.lock();
+            let before = screen.len();
+            slices
+                .iter()
+                .for_each(|slice| screen.extend_from_slice(slice));
+            Ok(screen.len() - before)
+        }
+    }
+
+    impl Outlet for Screen {
+        fn ring(&self, _: &Arc<Mailbox>) {}
+
+        fn send_out(&self, mailbox: &Arc<Mailbox>) {
+            let flushed = mailbox.flush(|slices| self.take(slices));
+            assert_eq!(flushed.unwrap(), Flushed::Empty);
+        }
+    }
+
+    #[test]
+    fn under_the_lock_who_has_a_full_mailbox_is_waited_for_and_misses_nothing() {
+        let registry = registry(Fanout::UnderLock);
+        let screen = Screen::default();
+        let talker = registry.join(with_outlet(1, Slow::Block, screen.clone()));
+        let mailbox = Arc::clone(talker.client().mailbox());
+        talker.say(b"at once\n");
+        let full = || Err(io::ErrorKind::WouldBlock.into());
+        let replied = mailbox.reply(b"an answer\n", Posters::Send, Stay::AWhile, |_| full());
+        assert_eq!(replied.unwrap(), Flushed::Blocked);
+        talker.say(b"12345678\n");
+        thread::scope(|scope| {
+            let talks = scope.spawn(|| talker.say(b"and more\n"));
+            while !talks.is_finished() {
+                let _ = mailbox.flush(|slices| screen.take(slices)).unwrap();
+                thread::yield_now();
+            }
+        });
+        mailbox.flush(|slices| screen.take(slices)).unwrap();
+        let shown = String::from_utf8(screen.0.lock().clone()).unwrap();
+        assert_eq!(shown, "at once\nan answer\n12345678\nand more\n");
+    }
+}

@@ -1,29 +1,32 @@
 //! Many threads and few names: whichever lock guards them, a name is one client's.
 
 use super::{Guest, service};
-use guardhouse::Service;
 use guardhouse::strategy::{LockKind, ServiceKind};
+use guardhouse::{Fanout, Service};
 use std::collections::{HashMap, HashSet};
 use std::sync::Barrier;
 use std::thread;
 
-/// Those that let several threads in.
-fn locks() -> impl Iterator<Item = LockKind> {
-    LockKind::ALL
-        .into_iter()
-        .filter(|lock| *lock != LockKind::None)
-}
-
-fn chat(lock: LockKind) -> Box<dyn Service> {
-    let max_line = 4096;
-    service(ServiceKind::chat(max_line), lock)
+/// Chats behind each lock that lets several threads in: with one list of all, and with several.
+fn chats() -> impl Iterator<Item = (String, Box<dyn Service>)> {
+    let locks = LockKind::ALL.into_iter();
+    let locks = locks.filter(|lock| *lock != LockKind::None);
+    locks.flat_map(|lock| {
+        [Fanout::Log, Fanout::Sharded].map(|fanout| {
+            let chat = ServiceKind::Chat {
+                max_line: 4096,
+                fanout,
+                mailbox: 1 << 20,
+            };
+            (format!("{lock}, {fanout}"), service(chat, lock))
+        })
+    })
 }
 
 #[test]
 fn of_64_threads_that_claim_one_name_one_gets_it() {
     const CROWD: u64 = 64;
-    for lock in locks() {
-        let chat = chat(lock);
+    for (which, chat) in chats() {
         let together = Barrier::new(CROWD as usize);
         let claim = |id| {
             let mut guest = Guest::open(&*chat, id);
@@ -42,11 +45,11 @@ fn of_64_threads_that_claim_one_name_one_gets_it() {
                 let saw = thread.join().unwrap();
                 let wins = saw.matches("-- you are now ann\n").count();
                 let losses = saw.matches("error: the name ann is taken").count();
-                assert_eq!(wins + losses, 1, "{lock}: {saw}");
+                assert_eq!(wins + losses, 1, "{which}: {saw}");
                 won += wins;
             }
         });
-        assert_eq!(won, 1, "{lock}");
+        assert_eq!(won, 1, "{which}");
     }
 }
 
@@ -54,8 +57,7 @@ fn of_64_threads_that_claim_one_name_one_gets_it() {
 fn while_all_swap_names_and_rooms_at_random_each_is_in_one_room_under_its_own_name() {
     const CROWD: u64 = 8;
     const STEPS: usize = 60;
-    for lock in locks() {
-        let chat = chat(lock);
+    for (which, chat) in chats() {
         let swap = |id: u64| {
             let mut guest = Guest::open(&*chat, id);
             let mut dice = fastrand::Rng::with_seed(id);
@@ -91,14 +93,14 @@ fn while_all_swap_names_and_rooms_at_random_each_is_in_one_room_under_its_own_na
         }
         let names: Vec<&String> = expected.values().flatten().collect();
         let distinct: HashSet<_> = names.iter().collect();
-        assert_eq!(distinct.len(), names.len(), "{lock}: {expected:?}");
+        assert_eq!(distinct.len(), names.len(), "{which}: {expected:?}");
         for (guest, _, room) in &mut crowd {
             guest.screen.0.lock().clear();
             guest.receive(b"/who\n");
             let mut names = expected[&*room].clone();
             names.sort_unstable_by_key(|name| (name.starts_with("guest-"), name.clone()));
             let line = format!("-- in {room}: {} ({})\n", names.join(", "), names.len());
-            assert_eq!(guest.saw(), line, "{lock}");
+            assert_eq!(guest.saw(), line, "{which}");
         }
     }
 }
