@@ -139,7 +139,10 @@ fn those_who_stay_miss_nothing(subject: Subject) {
             .map(|visitor| scope.spawn(move || pass_by(addr, visitor)))
             .collect();
         // Whether or not one fails: talkers wait for it.
-        let said: Vec<_> = passing.into_iter().map(|thread| thread.join()).collect();
+        let said: Vec<_> = passing
+            .into_iter()
+            .map(thread::ScopedJoinHandle::join)
+            .collect();
         all_are_gone.store(true, Ordering::SeqCst);
         said.into_iter().flat_map(Result::unwrap).collect()
     });
