@@ -250,11 +250,20 @@ impl Peer {
 
     /// Writes `line` over and over and reads nothing, until every buffer on the way is full and the server
     /// takes no more. `meanwhile` runs whenever it seems to have come to that.
-    pub(crate) fn flood(&mut self, line: &str, mut meanwhile: impl FnMut()) -> Flood {
+    pub(crate) fn flood(&mut self, line: &str, meanwhile: impl FnMut()) -> Flood {
+        self.flood_on(line, 0, meanwhile)
+    }
+
+    /// A [`flood`](Self::flood) that goes on, where `sent` bytes have been sent already.
+    pub(crate) fn flood_on(
+        &mut self,
+        line: &str,
+        mut sent: usize,
+        mut meanwhile: impl FnMut(),
+    ) -> Flood {
         /// The kernel's buffers, at their largest, hold a good half of this.
         const MOST: usize = 64 << 20;
         let pattern = line.repeat(64 * 1024 / line.len() + 2);
-        let mut sent = 0;
         let mut stuck = 0;
         // The call does not wait, and not the socket: another hand may read from it meanwhile.
         let at_once = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;

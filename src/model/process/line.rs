@@ -8,7 +8,7 @@
 //!     listener 262144 30.000000000 ...    ------------------------>     a door to stand at
 //!                                         <------------------------     accepted, ask
 //!     admitted 8   |   full 100           ------------------------>
-//!                                         <------------------------     opened, closed Finished 0
+//!                                         <------------------------     opened, closed Finished 0 0
 //!     drain, force                        ------------------------>
 //!                                         <------------------------     draining 1 0, forced 1
 //! ```
