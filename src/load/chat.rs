@@ -1,9 +1,15 @@
 //! The clients of a chat: everyone listens, some talk, and each listener keeps account of every talker.
+//!
+//! As a rule all listeners hear the same lines in the same order. So the first who hears a line reads it, and appends it to
+//! a [transcript](Transcript); for the others it is enough that their bytes are those of the transcript, from where they are in it
+//! on. A listener who hears another order, or misses a line, goes by an account of its own from there to the end of the
+//! run. Either way every byte is looked at, and reading 500 times what 500 hear is not what is measured.
 
 use super::line::{Form, Kind, Line};
 use super::measured::Arrival;
+use super::transcript::Transcript;
 use crate::codec::Lines;
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 #[derive(Debug)]
 pub(super) struct Chat {
@@ -11,21 +17,35 @@ pub(super) struct Chat {
     /// Per talker: the number of its next line.
     next: Vec<u64>,
     listeners: Vec<Listener>,
+    transcript: Transcript,
     whole: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Listener {
     lines: Lines,
+    /// Whether `lines` holds the beginning of a line.
+    amid: bool,
+    account: Account,
+}
+
+/// What a listener has heard.
+#[derive(Debug)]
+enum Account {
+    /// What the transcript says, up to here.
+    Along(u64),
     /// Per talker: the number of the line that must come next.
-    awaited: Vec<u64>,
+    Own(Vec<u64>),
 }
 
 impl Chat {
     pub(super) fn new(message: usize, talkers: usize) -> Self {
+        let form = Form::new(message);
+        let next = vec![0; talkers];
         Self {
-            form: Form::new(message),
-            next: vec![0; talkers],
+            transcript: Transcript::new(form.size(), next.clone()),
+            form,
+            next,
             listeners: Vec::new(),
             whole: Vec::new(),
         }
@@ -40,8 +60,17 @@ impl Chat {
         self.listeners.push(Listener {
             // Long enough for lines torn into each other to be seen as such.
             lines: Lines::new(4 * self.form.size()),
-            awaited: self.next.clone(),
+            amid: false,
+            account: Account::Own(self.next.clone()),
         });
+    }
+
+    /// A run begins, and all that was said before has arrived: everybody is equally far.
+    pub(super) fn begin(&mut self) {
+        self.transcript = Transcript::new(self.form.size(), self.next.clone());
+        for listener in &mut self.listeners {
+            listener.account = Account::Along(self.transcript.end());
+        }
     }
 
     /// Writes the client's next line; says at how many listeners it must arrive.
@@ -64,50 +93,102 @@ impl Chat {
 
     /// `bytes` arrived at a client.
     pub(super) fn arrived(&mut self, client: usize, bytes: &[u8]) -> Arrival {
-        let Self {
-            form,
-            next,
-            listeners,
-            whole,
-        } = self;
-        let listener = &mut listeners[client];
         let mut arrival = Arrival::default();
+        let mut rest = bytes;
+        if self.listeners[client].amid {
+            let line = memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
+            self.read(client, &rest[..line], &mut arrival);
+            rest = &rest[line..];
+        }
+        if let Account::Along(place) = &mut self.listeners[client].account {
+            let lines = self.transcript.repeated(*place, rest);
+            let to = self.transcript.after(*place, lines);
+            arrival.delivered += lines as u64;
+            arrival.came_back |= self.transcript.ends_between(client, *place, to);
+            *place = to;
+            rest = &rest[lines * self.form.size()..];
+        }
+        self.read(client, rest, &mut arrival);
+        if self.transcript.is_long() {
+            let places = self.listeners.iter().filter_map(Listener::place);
+            let least = places.min().unwrap_or_else(|| self.transcript.end());
+            self.transcript.forget(least);
+        }
+        arrival
+    }
+
+    /// Reads line by line.
+    fn read(&mut self, client: usize, bytes: &[u8], arrival: &mut Arrival) {
+        let Some(last) = bytes.last() else { return };
+        self.listeners[client].amid = *last != b'\n';
+        let mut whole = std::mem::take(&mut self.whole);
         whole.clear();
-        if listener.lines.feed(bytes, whole).is_err() {
+        if self.listeners[client]
+            .lines
+            .feed(bytes, &mut whole)
+            .is_err()
+        {
             arrival.torn += 1;
         }
         let mut start = 0;
-        for newline in memchr_iter(b'\n', whole) {
-            let line = form.read(&whole[start..=newline]);
-            start = newline + 1;
-            match line {
-                Some(line) => listener.take(client, line, next, &mut arrival),
+        for newline in memchr_iter(b'\n', &whole) {
+            match self.form.read(&whole[start..=newline]) {
+                Some(line) => self.take(client, line, &whole[start..=newline], arrival),
                 None => arrival.torn += 1,
             }
+            start = newline + 1;
         }
-        arrival
+        self.whole = whole;
+    }
+
+    fn take(&mut self, client: usize, line: Line, bytes: &[u8], arrival: &mut Arrival) {
+        if line.kind == Kind::Hello {
+            arrival.came_back |= line.sender == client;
+            return;
+        }
+        // From a talker that there is, and not said before it was.
+        let is_said = self
+            .next
+            .get(line.sender)
+            .is_some_and(|&next| line.number < next);
+        if !is_said {
+            arrival.torn += 1;
+            return;
+        }
+        let account = &mut self.listeners[client].account;
+        if let Account::Along(place) = account {
+            let is_first = *place == self.transcript.end();
+            if self.transcript.repeated(*place, bytes) == 1
+                || (is_first && self.transcript.append(line, bytes))
+            {
+                *place = self.transcript.after(*place, 1);
+                arrival.delivered += 1;
+                arrival.came_back |= line.sender == client;
+                return;
+            }
+            *account = Account::Own(self.transcript.awaited_at(*place, &self.form));
+        }
+        if let Account::Own(awaited) = account {
+            let awaited = &mut awaited[line.sender];
+            if line.number < *awaited {
+                arrival.torn += 1; // heard before
+                return;
+            }
+            arrival.lost += line.number - *awaited;
+            arrival.delivered += 1;
+            arrival.came_back |= line.sender == client;
+            *awaited = line.number + 1;
+        }
     }
 }
 
 impl Listener {
-    fn take(&mut self, own: usize, line: Line, next: &[u64], arrival: &mut Arrival) {
-        if line.kind == Kind::Hello {
-            arrival.came_back |= line.sender == own;
-            return;
+    /// Where it is in the transcript, if it goes along.
+    fn place(&self) -> Option<u64> {
+        match self.account {
+            Account::Along(place) => Some(place),
+            Account::Own(_) => None,
         }
-        // From a talker that there is, not said before it was, and not heard before.
-        let expected = next
-            .get(line.sender)
-            .map(|&next| self.awaited[line.sender]..next);
-        if !expected.is_some_and(|expected| expected.contains(&line.number)) {
-            arrival.torn += 1;
-            return;
-        }
-        let awaited = &mut self.awaited[line.sender];
-        arrival.lost += line.number - *awaited;
-        arrival.delivered += 1;
-        arrival.came_back |= line.sender == own;
-        *awaited = line.number + 1;
     }
 }
 
@@ -120,6 +201,7 @@ mod tests {
         let mut chat = Chat::new(32, 2);
         chat.join();
         chat.join();
+        chat.begin();
         let lines = (0..3)
             .map(|_| {
                 let mut line = Vec::new();
@@ -210,5 +292,77 @@ mod tests {
         let own = chat.arrived(1, &hello);
         assert_eq!((own.came_back, own.delivered), (true, 0));
         assert_eq!(chat.arrived(0, &hello), Arrival::default());
+    }
+
+    #[test]
+    fn what_others_heard_is_heard_cut_anywhere() {
+        let (_, lines) = room();
+        let all = lines.concat();
+        for cut in 0..all.len() {
+            for known in 0..=3 {
+                let (mut chat, _) = room();
+                assert_eq!(
+                    chat.arrived(1, &lines[..known].concat()).delivered,
+                    known as u64
+                );
+                let (first, rest) = (chat.arrived(0, &all[..cut]), chat.arrived(0, &all[cut..]));
+                assert_eq!(
+                    first.delivered + rest.delivered,
+                    3,
+                    "{known} known, cut at {cut}"
+                );
+                assert_eq!((first.torn, rest.torn, first.lost, rest.lost), (0, 0, 0, 0));
+                assert!(rest.came_back, "the last of its own is in the rest");
+                assert_eq!(chat.listeners[0].place(), Some(chat.transcript.end()));
+                assert_eq!(chat.arrived(0, &all).torn, 3, "heard before");
+            }
+        }
+    }
+
+    #[test]
+    fn who_hears_another_order_has_an_account_of_its_own_until_the_next_run() {
+        let (mut chat, lines) = room();
+        let mut other = Vec::new();
+        chat.say(1, Kind::Counted, &mut other);
+        let one = [&lines[0][..], &other, &lines[1]].concat();
+        let another = [&lines[0][..], &lines[1], &other].concat();
+        assert_eq!(chat.arrived(0, &one).delivered, 3);
+        let arrival = chat.arrived(1, &another);
+        assert_eq!((arrival.delivered, arrival.lost, arrival.torn), (3, 0, 0));
+        assert!(arrival.came_back && chat.listeners[1].place().is_none());
+        for listener in 0..2 {
+            assert_eq!(chat.arrived(listener, &lines[2]).delivered, 1);
+        }
+        chat.begin();
+        assert!(chat.listeners[1].place().is_some());
+        assert_eq!(chat.arrived(1, &lines[2]).torn, 1, "heard before");
+    }
+
+    #[test]
+    fn a_hello_among_what_others_heard_is_passed_over() {
+        let (mut chat, lines) = room();
+        let mut hello = Vec::new();
+        chat.say(1, Kind::Hello, &mut hello);
+        chat.arrived(1, &lines.concat());
+        let arrival = chat.arrived(0, &[&lines[0][..], &hello, &lines[1]].concat());
+        assert_eq!((arrival.delivered, arrival.torn), (2, 0));
+        assert_eq!(chat.arrived(0, &lines[2]).delivered, 1);
+        assert!(chat.listeners[0].place().is_some());
+    }
+
+    #[test]
+    fn what_everybody_heard_is_forgotten_and_the_rest_still_known() {
+        let mut chat = Chat::new(1 << 15, 1);
+        chat.join();
+        chat.join();
+        chat.begin();
+        let mut line = Vec::new();
+        for round in 0..200 {
+            chat.say(0, Kind::Counted, &mut line);
+            assert_eq!(chat.arrived(1, &line).delivered, 1);
+            let arrival = chat.arrived(0, &line);
+            assert!(arrival.delivered == 1 && arrival.came_back, "round {round}");
+            assert!(!chat.transcript.is_long(), "round {round}");
+        }
     }
 }

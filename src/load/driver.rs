@@ -113,9 +113,12 @@ impl Load {
     /// [`LoadError`] when the server stalls or ends a connection.
     pub fn run(&mut self, stop: Stop) -> Result<Measured, LoadError> {
         let mut tally = Tally::new();
-        let talkers = match &self.script {
+        let talkers = match &mut self.script {
             Script::Echo(_) => self.peers.len(),
-            Script::Chat(chat) => chat.talkers(),
+            Script::Chat(chat) => {
+                chat.begin();
+                chat.talkers()
+            }
         };
         let began = Instant::now();
         let mut budget = match stop {

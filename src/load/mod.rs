@@ -29,6 +29,7 @@ mod error;
 mod idle;
 mod line;
 mod measured;
+mod transcript;
 
 pub use driver::Load;
 pub use error::LoadError;
