@@ -2,6 +2,7 @@
 //!
 //! Criterion takes one word at most, and any line that contains it. So names are made into one regular expression that
 //! matches exactly them, and the bench begins anew with that in their place. Everything else goes to criterion as it is.
+//! A bench may have names of several kinds: of fan-outs, and of the models that they run under.
 
 use std::env;
 use std::io;
@@ -49,12 +50,35 @@ impl Words {
     ///
     /// # Errors
     /// When it cannot be started again.
+    #[allow(dead_code, reason = "not for a bench of several groups")]
     pub(crate) fn into_one_filter(self, group: &str) -> io::Result<()> {
+        let filter = format!("^{group}/({})/", self.names.join("|"));
+        self.into_filter(&filter)
+    }
+
+    /// Those of `kind` that were given, or all of them if none was, as a piece of a regular expression.
+    #[allow(dead_code, reason = "not for a bench of one kind of names")]
+    pub(crate) fn among(&self, kind: &[&str]) -> String {
+        let given: Vec<&str> = kind
+            .iter()
+            .copied()
+            .filter(|name| self.name(name))
+            .collect();
+        format!(
+            "({})",
+            if given.is_empty() { kind } else { &given }.join("|")
+        )
+    }
+
+    /// If there are names, starts the program again with `filter` in their place.
+    ///
+    /// # Errors
+    /// When it cannot be started again.
+    pub(crate) fn into_filter(self, filter: &str) -> io::Result<()> {
         if self.names.is_empty() {
             return Ok(());
         }
         let mut again = Command::new(env::current_exe()?);
-        let filter = format!("^{group}/({})/", self.names.join("|"));
         Err(again.arg(filter).args(self.rest).exec())
     }
 }

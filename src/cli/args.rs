@@ -257,13 +257,20 @@ pub(crate) struct Compare {
     /// left of the messages, and the memory of each [default: 0]
     #[arg(long, value_delimiter = ',', value_name = "N,M")]
     pub(crate) idle: Option<Vec<usize>>,
+    /// So many of the clients of a chat talk [default: a quarter of them]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) talkers: Option<NonZeroUsize>,
+    /// So many clients more in a chat, who say hello and then read nothing: a cell for each number, and one without. The
+    /// table tells what is left of the others' messages, and what becomes of their p99
+    #[arg(long, value_delimiter = ',', value_name = "N,M")]
+    pub(crate) stalled: Option<Vec<usize>>,
     /// Measured time per cell and round, like 500ms
     #[arg(long, default_value = "500ms", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) duration: Duration,
     /// How often each cell is measured; the table shows medians
     #[arg(long, default_value = "3", value_name = "N", value_parser = at_least_one)]
     pub(crate) rounds: NonZeroUsize,
-    /// What the servers do [default: echo,chat; with --idle echo]
+    /// What the servers do [default: echo,chat; with --idle echo; with --fanouts, --talkers, --stalled or --slow chat]
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     pub(crate) services: Option<Vec<ServiceName>>,
     /// How they spend threads (see `guardhouse models`)
@@ -274,6 +281,13 @@ pub(crate) struct Compare {
     /// [default: mutex,rwlock,semaphore for a chat; mutex for an echo, whose messages do not enter it]
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     pub(crate) syncs: Option<Vec<Named<LockKind>>>,
+    /// How what one says in a chat gets to the others (see `guardhouse fanouts`) [default: log]
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    pub(crate) fanouts: Option<Vec<Named<Fanout>>>,
+    /// What becomes of a chat's client for whom more than 256KiB would wait
+    /// [default: disconnect; with --fanouts under-lock: block]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) slow: Option<SlowPolicy>,
     /// Stack of each thread of model thread, like 64KiB [default: 2MiB]
     #[arg(long, value_name = "BYTES")]
     pub(crate) stack_size: Option<ByteSize>,

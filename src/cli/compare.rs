@@ -1,4 +1,4 @@
-//! `compare`: models and locks side by side, each as a server in a process of its own.
+//! `compare`: models, locks and fan-outs side by side, each as a server in a process of its own.
 
 mod cells;
 mod table;
@@ -12,6 +12,7 @@ use cells::Cells;
 use guardhouse::lab::{self, Machine, Plan, Report, Setup, Tuning};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
@@ -23,11 +24,15 @@ const MESSAGE: usize = 64;
 const MOST_CLIENTS: usize = 10_000;
 /// A connection takes a port of one address, and Linux gives out 28,232 of them.
 const MOST_IDLE: usize = 25_000;
+/// Each has to be filled before it stalls.
+const MOST_STALLED: usize = 1000;
 /// What it takes to connect a client and to let it go, about.
 const PER_CLIENT: Duration = Duration::from_micros(150);
 const PER_IDLE_CLIENT: Duration = Duration::from_micros(100);
 /// What it takes more where each has a process.
 const PER_PROCESS: Duration = Duration::from_millis(4);
+/// What it takes until stalled clients are full, about.
+const FILLING: Duration = Duration::from_millis(500);
 const MOST_ROUNDS: usize = 1000;
 /// Processor time is told in ticks of 10 ms; over less than this it would be mostly rounding.
 const SHORTEST: Duration = Duration::from_millis(50);
@@ -45,6 +50,7 @@ pub(crate) fn run(args: &Compare, verbosity: Verbosity) -> anyhow::Result<()> {
         stack_size: args.stack_size.map(|size| size.as_u64() as usize),
         loops: args.loops,
         workers: args.workers,
+        slow: args.slow.map(|slow| slow.0),
     };
     let Cells { cells, left_out } = cells::chosen(args, tuning, descriptors)?;
     let seed = SystemTime::UNIX_EPOCH
@@ -55,7 +61,8 @@ pub(crate) fn run(args: &Compare, verbosity: Verbosity) -> anyhow::Result<()> {
     let setup = Setup {
         clients,
         idle: plan.idle(),
-        talkers: (clients / 4).max(1),
+        stalled: plan.stalled(),
+        talkers: args.talkers.map_or((clients / 4).max(1), NonZeroUsize::get),
         message_bytes: MESSAGE,
         duration_s: args.duration.as_secs_f64(),
         warm_up_s: WARM_UP.as_secs_f64(),
@@ -91,7 +98,9 @@ pub(crate) fn run(args: &Compare, verbosity: Verbosity) -> anyhow::Result<()> {
 fn check(args: &Compare, descriptors: usize) -> Result<(), WrongUse> {
     let wrong = |sentence: String| Err(WrongUse(sentence));
     let clients = args.clients.get();
-    let idle = args.idle.iter().flatten().copied().max().unwrap_or(0);
+    let most = |numbers: &Option<Vec<usize>>| numbers.iter().flatten().copied().max();
+    let idle = most(&args.idle).unwrap_or(0);
+    let stalled = most(&args.stalled).unwrap_or(0);
     let show = humantime::format_duration;
 
     if clients > MOST_CLIENTS {
@@ -102,11 +111,27 @@ fn check(args: &Compare, descriptors: usize) -> Result<(), WrongUse> {
             "--idle {idle} is more than {MOST_IDLE}: each takes a port of one address"
         ));
     }
-    if (clients + idle).saturating_add(OWN_DESCRIPTORS) > descriptors {
+    if stalled > MOST_STALLED {
+        return wrong(format!("--stalled {stalled} is more than {MOST_STALLED}"));
+    }
+    if let Some(talkers) = args.talkers
+        && talkers.get() > clients
+    {
+        return wrong(format!(
+            "--talkers {talkers} is more than there are clients: --clients is {clients}"
+        ));
+    }
+    // Nobody is beside idle and stalled clients at once.
+    let beside = idle.max(stalled);
+    if (clients + beside).saturating_add(OWN_DESCRIPTORS) > descriptors {
         return wrong(format!(
             "{} not fit the limit of {descriptors} file descriptors (ulimit -Hn), of which {OWN_DESCRIPTORS} are for \
              the load itself",
-            coming(clients, idle)
+            if idle >= stalled {
+                coming(clients, idle, 0)
+            } else {
+                coming(clients, 0, stalled)
+            }
         ));
     }
     if let Some(workers) = args.workers
@@ -136,10 +161,11 @@ fn check(args: &Compare, descriptors: usize) -> Result<(), WrongUse> {
 }
 
 /// Who comes, as the beginning of a sentence on why they cannot.
-fn coming(clients: usize, idle: usize) -> String {
-    match idle {
-        0 => format!("--clients {clients} does"),
-        idle => format!("--clients {clients} and --idle {idle} together do"),
+fn coming(clients: usize, idle: usize, stalled: usize) -> String {
+    match (idle, stalled) {
+        (0, 0) => format!("--clients {clients} does"),
+        (idle, 0) => format!("--clients {clients} and --idle {idle} together do"),
+        (_, stalled) => format!("--clients {clients} and --stalled {stalled} together do"),
     }
 }
 
@@ -165,9 +191,14 @@ fn announce(args: &Compare, plan: &Plan, left_out: &[String]) {
         let processes = if cell.model.shares_memory() {
             Duration::ZERO
         } else {
-            (args.clients.get() + cell.idle) as u32 * PER_PROCESS
+            (args.clients.get() + cell.beside()) as u32 * PER_PROCESS
         };
-        WARM_UP + args.duration + around + idle + processes
+        let stalled = if cell.stalled > 0 {
+            FILLING
+        } else {
+            Duration::ZERO
+        };
+        WARM_UP + args.duration + around + idle + stalled + processes
     });
     let all = round.sum::<Duration>().saturating_mul(plan.rounds() as u32);
     let all = Duration::from_secs((all.as_secs_f64().round() as u64).max(1));
@@ -219,8 +250,13 @@ fn judge(report: &Report) -> anyhow::Result<()> {
         .filter(|row| row.lost + row.torn > 0)
         .map(|row| {
             format!(
-                "{} {} {} lost {} and tore {} messages",
-                row.service, row.model, row.sync, row.lost, row.torn
+                "{} {} {}{} lost {} and tore {} messages",
+                row.service,
+                row.model,
+                row.sync,
+                row.fanout.map_or(String::new(), |name| format!(" {name}")),
+                row.lost,
+                row.torn
             )
         })
         .collect();

@@ -5,7 +5,7 @@ mod child;
 mod door;
 mod stats;
 
-pub(super) use check::{MOST_WORKERS, check_loops, check_stack_size, models_for};
+pub(super) use check::{MOST_WORKERS, check_loops, check_stack_size, models_for, models_that_wait};
 
 use super::WrongUse;
 use super::args::{AcceptBy, ExecutorName, FullPolicy, Serve, ServiceName, Switch, Verbosity};

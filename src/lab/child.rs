@@ -50,7 +50,7 @@ pub enum ServerError {
 
 /// A running server. Dropping it ends the process: politely first, and for certain.
 #[derive(Debug)]
-pub(super) struct ServerProcess {
+pub struct ServerProcess {
     child: Child,
     addr: SocketAddr,
     /// Whether it serves in processes that it starts.
@@ -60,11 +60,10 @@ pub(super) struct ServerProcess {
 impl ServerProcess {
     /// Starts `program` and waits until it says where it listens. If it `has_family`, what the processes that it starts use
     /// counts as its own.
-    pub(super) fn start(
-        program: &Path,
-        args: &[String],
-        has_family: bool,
-    ) -> Result<Self, ServerError> {
+    ///
+    /// # Errors
+    /// [`ServerError`] when it cannot be started, or does not say where it listens.
+    pub fn start(program: &Path, args: &[String], has_family: bool) -> Result<Self, ServerError> {
         let child = Command::new(program)
             .args(args)
             .stdin(Stdio::null())
@@ -97,7 +96,8 @@ impl ServerProcess {
         Ok(server)
     }
 
-    pub(super) fn addr(&self) -> SocketAddr {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 

@@ -1,4 +1,4 @@
-//! The lab: compares models and locks, each as a server in a process of its own, under the same load.
+//! The lab: compares models, locks and fan-outs, each as a server in a process of its own, under the same load.
 //!
 //! A [`Plan`] is a list of [`Cell`]s and a number of rounds. Every round visits every cell once, in an order of
 //! its own: what changes in the machine meanwhile (heat, a neighbour, a cron job) then hits all cells alike and
@@ -14,8 +14,8 @@ mod plan;
 mod report;
 mod run;
 
-pub use child::ServerError;
+pub use child::{ServerError, ServerProcess};
 pub use machine::Machine;
-pub use plan::{Cell, Plan, Tuning, Workload};
+pub use plan::{Axes, Cell, Plan, Tuning, Workload};
 pub use report::{Report, Row, Sample, Setup, Spread};
 pub use run::{LabError, run};

@@ -1,8 +1,10 @@
 //! [`Plan`]: what is measured, how often, and in which order.
 
+use crate::fanout::Fanout;
+use crate::limits::Slow;
 use crate::strategy::{LockKind, ModelKind, ModelOptions};
 use fastrand::Rng;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::num::NonZeroUsize;
 
@@ -44,8 +46,27 @@ pub struct Cell {
     pub model: ModelKind,
     /// What guards its registry.
     pub sync: LockKind,
-    /// Clients who are connected and say nothing while it is measured.
+    /// How what one says in a chat gets to the others; of an echo, no matter.
+    pub fanout: Fanout,
+    /// Clients of an echo who are connected and say nothing while it is measured.
     pub idle: usize,
+    /// Clients of a chat who read nothing.
+    pub stalled: usize,
+}
+
+/// What is combined with what.
+#[derive(Clone, Copy, Debug)]
+pub struct Axes<'a> {
+    /// How the server spends threads.
+    pub models: &'a [ModelKind],
+    /// What guards its registry.
+    pub syncs: &'a [LockKind],
+    /// How what one says gets to the others.
+    pub fanouts: &'a [Fanout],
+    /// Clients who say nothing.
+    pub idle: &'a [usize],
+    /// Clients who read nothing.
+    pub stalled: &'a [usize],
 }
 
 /// What servers are told beyond their cell, each of those that it means something to.
@@ -57,6 +78,18 @@ pub struct Tuning {
     pub loops: Option<NonZeroUsize>,
     /// Workers of a model whose clients do not keep theirs: of a hybrid, of leader and followers.
     pub workers: Option<NonZeroUsize>,
+    /// What becomes of a chat's client who reads too slowly, where it is not what the fan-out does by itself.
+    #[serde(serialize_with = "by_name")]
+    pub slow: Option<Slow>,
+}
+
+#[allow(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it so"
+)]
+fn by_name<S: Serializer>(slow: &Option<Slow>, to: S) -> Result<S::Ok, S::Error> {
+    slow.map(Slow::name).serialize(to)
 }
 
 impl Tuning {
@@ -79,36 +112,49 @@ impl Tuning {
 }
 
 impl Cell {
-    /// Every workload with every model with every lock with every number of idle clients.
-    pub fn every(
-        workloads: &[Workload],
-        models: &[ModelKind],
-        syncs: &[LockKind],
-        idle: &[usize],
-    ) -> Vec<Self> {
-        let mut cells = Vec::new();
-        for &workload in workloads {
-            for &model in models {
-                for &sync in syncs {
-                    cells.extend(idle.iter().map(|&idle| Self {
-                        workload,
-                        model,
-                        sync,
-                        idle,
-                    }));
-                }
-            }
-        }
+    /// Everything on each axis with everything on the others.
+    pub fn every(workload: Workload, axes: Axes<'_>) -> Vec<Self> {
+        let mut cells = vec![Self {
+            workload,
+            model: ModelKind::Thread,
+            sync: LockKind::Mutex,
+            fanout: Fanout::default(),
+            idle: 0,
+            stalled: 0,
+        }];
+        along(&mut cells, axes.models, |cell, &model| Self {
+            model,
+            ..cell
+        });
+        along(&mut cells, axes.syncs, |cell, &sync| Self { sync, ..cell });
+        along(&mut cells, axes.fanouts, |cell, &fanout| Self {
+            fanout,
+            ..cell
+        });
+        along(&mut cells, axes.idle, |cell, &idle| Self { idle, ..cell });
+        along(&mut cells, axes.stalled, |cell, &stalled| Self {
+            stalled,
+            ..cell
+        });
         cells
     }
 
-    /// The same without idle clients.
-    pub(super) fn without_idle(self) -> Self {
-        Self { idle: 0, ..self }
+    /// Those who come beside the clients that are measured.
+    pub const fn beside(self) -> usize {
+        self.idle.saturating_add(self.stalled)
     }
 
-    /// What follows `guardhouse` on the command line of the server, to which `talkers` come beside the idle.
-    pub(super) fn serve_args(self, talkers: usize, tuning: Tuning) -> Vec<String> {
+    /// The same with nobody [beside](Self::beside).
+    pub(super) fn alone(self) -> Self {
+        Self {
+            idle: 0,
+            stalled: 0,
+            ..self
+        }
+    }
+
+    /// What follows `guardhouse` on the command line of the server, to which `clients` come who are measured.
+    pub fn serve_args(self, clients: usize, tuning: Tuning) -> Vec<String> {
         let mut args: Vec<String> = [
             "serve",
             self.workload.name(),
@@ -126,7 +172,7 @@ impl Cell {
         .map(String::from)
         .into();
         let model = self.model;
-        let options = tuning.options(model, talkers + self.idle);
+        let options = tuning.options(model, clients + self.beside());
         let mut tell = |flag: &str, value: usize| args.extend([flag.into(), value.to_string()]);
         if model.has_workers() {
             tell("--workers", options.workers.get());
@@ -137,6 +183,12 @@ impl Cell {
         if let (ModelKind::Thread, Some(bytes)) = (model, options.stack_size) {
             tell("--stack-size", bytes);
         }
+        if self.workload == Workload::Chat {
+            args.extend(["--fanout".into(), self.fanout.name().into()]);
+            if let Some(slow) = tuning.slow {
+                args.extend(["--slow".into(), slow.name().into()]);
+            }
+        }
         args
     }
 }
@@ -144,11 +196,26 @@ impl Cell {
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.workload, self.model, self.sync)?;
-        match self.idle {
-            0 => Ok(()),
-            idle => write!(f, " {idle} idle"),
+        if self.workload == Workload::Chat {
+            write!(f, " {}", self.fanout)?;
         }
+        for (many, what) in [(self.idle, "idle"), (self.stalled, "stalled")] {
+            if many > 0 {
+                write!(f, " {many} {what}")?;
+            }
+        }
+        Ok(())
     }
+}
+
+/// Each cell in as many forms as the axis has places.
+fn along<T>(cells: &mut Vec<Cell>, axis: &[T], at: impl Fn(Cell, &T) -> Cell) {
+    let here = std::mem::take(cells);
+    cells.extend(
+        here.into_iter()
+            .flat_map(|cell| axis.iter().map(move |place| (cell, place)))
+            .map(|(cell, place)| at(cell, place)),
+    );
 }
 
 /// Which cells, how often each, and in which order.
@@ -176,10 +243,19 @@ impl Plan {
 
     /// The numbers of idle clients that there are, each once, in the order of the cells.
     pub fn idle(&self) -> Vec<usize> {
+        self.each(|cell| cell.idle)
+    }
+
+    /// The same of the stalled.
+    pub fn stalled(&self) -> Vec<usize> {
+        self.each(|cell| cell.stalled)
+    }
+
+    fn each(&self, number: impl Fn(&Cell) -> usize) -> Vec<usize> {
         let mut seen = Vec::new();
-        for cell in &self.cells {
-            if !seen.contains(&cell.idle) {
-                seen.push(cell.idle);
+        for number in self.cells.iter().map(number) {
+            if !seen.contains(&number) {
+                seen.push(number);
             }
         }
         seen
@@ -218,7 +294,16 @@ mod tests {
     use super::*;
 
     fn every() -> Vec<Cell> {
-        Cell::every(&Workload::ALL, &ModelKind::ALL, &LockKind::ALL, &[0, 9])
+        let axes = Axes {
+            models: &ModelKind::ALL,
+            syncs: &LockKind::ALL,
+            fanouts: &Fanout::ALL,
+            idle: &[0, 9],
+            stalled: &[0, 2],
+        };
+        let each = Workload::ALL.into_iter();
+        each.flat_map(|workload| Cell::every(workload, axes))
+            .collect()
     }
 
     fn plan(seed: u64) -> Plan {
@@ -249,6 +334,7 @@ mod tests {
             stack_size: Some(65536),
             loops: NonZeroUsize::new(2),
             workers: NonZeroUsize::new(3),
+            slow: Some(Slow::DropOldest),
         };
         for cell in every() {
             let args = cell.serve_args(16, tuning);
@@ -257,7 +343,7 @@ mod tests {
                 Some(args[place + 1].clone())
             };
             let workers = match cell.model {
-                ModelKind::Pool | ModelKind::Prefork => Some((16 + cell.idle).to_string()),
+                ModelKind::Pool | ModelKind::Prefork => Some((16 + cell.beside()).to_string()),
                 ModelKind::Hybrid | ModelKind::LeaderFollowers => Some("3".into()),
                 _ => None,
             };
@@ -266,6 +352,9 @@ mod tests {
             assert_eq!(told("--loops"), loops, "{cell}");
             let stack = (cell.model == ModelKind::Thread).then(|| "65536".into());
             assert_eq!(told("--stack-size"), stack, "{cell}");
+            let of_a_chat = |what: &str| (cell.workload == Workload::Chat).then(|| what.into());
+            assert_eq!(told("--fanout"), of_a_chat(cell.fanout.name()), "{cell}");
+            assert_eq!(told("--slow"), of_a_chat("drop-oldest"), "{cell}");
         }
     }
 }

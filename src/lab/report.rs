@@ -31,7 +31,9 @@ pub struct Setup {
     pub clients: usize,
     /// So many more are connected and idle: a cell for each number.
     pub idle: Vec<usize>,
-    /// So many of them talk in a chat.
+    /// So many more are in the chat and read nothing: a cell for each number.
+    pub stalled: Vec<usize>,
+    /// So many of the clients talk in a chat.
     pub talkers: usize,
     /// Bytes of a message.
     pub message_bytes: usize,
@@ -56,8 +58,12 @@ pub struct Row {
     pub model: &'static str,
     /// What guarded its registry.
     pub sync: &'static str,
+    /// How what one said got to the others; absent in an echo.
+    pub fanout: Option<&'static str>,
     /// Clients who were connected and idle.
     pub idle: usize,
+    /// Clients who were in the chat and read nothing.
+    pub stalled: usize,
     /// Messages that arrived whole.
     pub messages_per_second: Spread,
     /// Median latency.
@@ -66,8 +72,11 @@ pub struct Row {
     pub p99_us: Spread,
     /// The server's processor time per message, user and system; absent where the platform does not tell.
     pub server_cpu_us_per_message: Option<Spread>,
-    /// What is left of the rate without idle clients, round by round, 1 being all; absent where that was not measured.
+    /// What is left of the rate without idle or stalled clients, round by round, 1 being all; absent where that was not
+    /// measured.
     pub kept: Option<Spread>,
+    /// The p99 as so many times that without idle or stalled clients, round by round; absent where that was not measured.
+    pub p99_times: Option<Spread>,
     /// By how much the server's memory grew when the idle clients came, for each: bytes in user space (`VmRSS`), less than
     /// zero if it shrank. Where each client keeps a worker, how much more it is than that of a server with workers for
     /// the others only. Absent without any, or where the platform does not tell.
@@ -124,7 +133,8 @@ impl Spread {
 }
 
 impl Row {
-    /// `None` without any sample. `alone` are those of the same cell without idle clients.
+    /// `None` without any sample. `alone` are those of the same cell without idle and stalled
+    /// clients.
     pub(super) fn of(cell: Cell, samples: &[Sample], alone: Option<&[Sample]>) -> Option<Self> {
         let spread = |value: fn(&Sample) -> f64| Spread::of(samples.iter().map(value));
         let maybe = |value: fn(&Sample) -> Option<f64>| {
@@ -132,23 +142,26 @@ impl Row {
             Spread::of(values?)
         };
         let sum = |value: fn(&Sample) -> u64| samples.iter().map(value).sum();
+        let alone = alone.filter(|_| cell.beside() > 0);
+        let against = |value: fn(&Sample) -> f64| {
+            let rounds = samples.iter().zip(alone?);
+            Spread::of(rounds.map(|(sample, alone)| value(sample) / value(alone)))
+        };
         Some(Self {
             service: cell.workload,
             model: cell.model.name(),
             sync: cell.sync.name(),
+            fanout: (cell.workload == Workload::Chat).then(|| cell.fanout.name()),
             idle: cell.idle,
+            stalled: cell.stalled,
             messages_per_second: spread(|sample| sample.measured.per_second())?,
             p50_us: spread(|sample| sample.measured.p50.as_nanos() as f64 / 1e3)?,
             p99_us: spread(|sample| sample.measured.p99.as_nanos() as f64 / 1e3)?,
             server_cpu_us_per_message: maybe(|sample| {
                 Some(sample.server_cpu_s? * 1e6 / sample.measured.messages.max(1) as f64)
             }),
-            kept: alone.filter(|_| cell.idle > 0).and_then(|alone| {
-                let rounds = samples.iter().zip(alone);
-                Spread::of(rounds.map(|(sample, alone)| {
-                    sample.measured.per_second() / alone.measured.per_second()
-                }))
-            }),
+            kept: against(|sample| sample.measured.per_second()),
+            p99_times: against(|sample| sample.measured.p99.as_secs_f64()),
             idle_client_bytes: maybe(|sample| sample.idle_client_bytes),
             generator_cpu: maybe(|sample| {
                 Some(sample.generator_cpu_s? / sample.measured.elapsed.as_secs_f64())

@@ -4,7 +4,7 @@ use super::child::{ServerError, ServerProcess};
 use super::cpu;
 use super::plan::{Cell, Plan, Workload};
 use super::report::{Row, Sample, Setup};
-use crate::load::{Idle, Load, LoadError, Shape, Stop, Traffic};
+use crate::load::{Idle, Load, LoadError, Shape, Stalled, Stop, Traffic};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,7 +54,7 @@ pub fn run(
     }
     let cells = plan.cells();
     let rows = cells.iter().zip(&samples).filter_map(|(&cell, own)| {
-        let alone = cells.iter().position(|&other| other == cell.without_idle());
+        let alone = cells.iter().position(|&other| other == cell.alone());
         Row::of(cell, own, alone.map(|index| &*samples[index]))
     });
     Ok(rows.collect())
@@ -68,7 +68,7 @@ fn measure(
 ) -> Result<Sample, String> {
     // The workers of the idle are there before the idle come, and are a part of what they cost.
     let without_their_workers = if cell.idle > 0 && cell.model.keeps_workers() {
-        let alone = cell.without_idle();
+        let alone = cell.alone();
         on_a_server(alone, setup, program, |server| {
             memory_of_the_talkers(alone, setup, server, interrupt)
         })?
@@ -113,6 +113,9 @@ fn warm_up(setup: &Setup) -> Stop {
     Stop::After(Duration::from_secs_f64(setup.warm_up_s))
 }
 
+/// So much that what waits for whoever reads nothing is as much as ever will, by default.
+const FILLING: usize = 512 * 1024;
+
 /// What a server uses for those who talk, once they have.
 fn memory_of_the_talkers(
     cell: Cell,
@@ -153,6 +156,18 @@ fn load(
             .zip(before)
             .map(|(after, before)| (after as f64 - before as f64) / cell.idle as f64);
     }
+    let _stalled = if cell.stalled > 0 {
+        let shape = Shape {
+            clients: cell.stalled,
+            ..shape
+        };
+        let stalled = Stalled::connect_unless(server.addr(), shape, interrupt)?;
+        let lines = FILLING.div_ceil(setup.message_bytes);
+        load.run(Stop::Messages(lines as u64))?;
+        Some(stalled)
+    } else {
+        None
+    };
     load.run(warm_up)?;
 
     let here = std::process::id();

@@ -69,6 +69,9 @@ pub enum LoadError {
     /// It happened to one of the [`Idle`](super::Idle) clients, who are counted by themselves.
     #[error("of the idle clients: {0}")]
     Idle(Box<LoadError>),
+    /// It happened to one of the [`Stalled`](super::Stalled) clients, who are counted by themselves.
+    #[error("of the stalled clients: {0}")]
+    OfStalled(Box<LoadError>),
     /// Whoever started the load said to stop.
     #[error("interrupted")]
     Interrupted,
@@ -90,6 +93,14 @@ impl LoadError {
         match self {
             Self::Interrupted => self,
             other => Self::Idle(Box::new(other)),
+        }
+    }
+
+    /// Says that it was a stalled client, if a client it was.
+    pub(super) fn of_stalled(self) -> Self {
+        match self {
+            Self::Interrupted => self,
+            other => Self::OfStalled(Box::new(other)),
         }
     }
 }

@@ -29,12 +29,14 @@ mod error;
 mod idle;
 mod line;
 mod measured;
+mod stalled;
 mod transcript;
 
 pub use driver::Load;
 pub use error::LoadError;
 pub use idle::Idle;
 pub use measured::Measured;
+pub use stalled::Stalled;
 
 use std::time::Duration;
 

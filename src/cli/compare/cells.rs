@@ -4,11 +4,12 @@ use super::coming;
 use crate::cli::WrongUse;
 use crate::cli::args::{Compare, Named, ServiceName};
 use crate::cli::descriptors::{Descriptors, FD_SETSIZE, OWN_DESCRIPTORS};
-use crate::cli::serve::{MOST_WORKERS, models_for};
+use crate::cli::serve::{MOST_WORKERS, models_for, models_that_wait};
 use anyhow::bail;
-use guardhouse::lab::{Cell, Tuning, Workload};
+use guardhouse::lab::{Axes, Cell, Tuning, Workload};
 use guardhouse::model::Program;
 use guardhouse::strategy::{self, LockKind, ModelKind};
+use guardhouse::{Fanout, Slow};
 
 /// From the textbook's first to this system's last.
 const MODELS: [ModelKind; 6] = [
@@ -32,13 +33,14 @@ pub(super) struct Cells {
     pub(super) left_out: Vec<String>,
 }
 
-/// The cells that `args` ask for, each service under each model with each lock and each number of idle clients. What was
+/// The cells that `args` ask for, each service under each model with each lock, fan-out and number of idle or stalled clients. What was
 /// named must be in one at least; what of it cannot be is left out, as are models that this machine cannot run. Servers may
 /// have so many `descriptors` each.
 pub(super) fn chosen(args: &Compare, tuning: Tuning, descriptors: usize) -> anyhow::Result<Cells> {
     let clients = args.clients.get();
     let unfit = |cell: Cell| {
-        unfit(cell, clients).or_else(|| short_of_descriptors(cell, tuning, clients, descriptors))
+        unfit(cell, tuning, clients)
+            .or_else(|| short_of_descriptors(cell, tuning, clients, descriptors))
     };
     let mut left_out = Vec::new();
     let models = models(args, tuning, &mut left_out)?;
@@ -48,17 +50,31 @@ pub(super) fn chosen(args: &Compare, tuning: Tuning, descriptors: usize) -> anyh
         ServiceName::Chat => Workload::Chat,
     });
     let syncs = named(args.syncs.as_deref(), |&Named(kind)| kind);
+    let fanouts = named(args.fanouts.as_deref(), |&Named(fanout)| fanout);
     let idle = named(args.idle.as_deref(), |&idle| idle);
+    // What is left of something can be told beside all of it.
+    let stalled = args
+        .stalled
+        .as_ref()
+        .map(|stalled| [&[0], &stalled[..]].concat());
+    let stalled = named(stalled.as_deref(), |&stalled| stalled);
 
-    // In a chat nobody is idle.
+    // In a chat nobody is idle, and in an echo nobody hears another.
     let has_idle = idle.iter().flatten().any(|&idle| idle > 0);
-    let worth_serving: &[Workload] = if has_idle {
-        &[Workload::Echo]
-    } else {
-        &Workload::ALL
+    let of_a_chat = flags_of_a_chat(args);
+    let worth_serving: &[Workload] = match (has_idle, of_a_chat.is_some()) {
+        (true, false) => &[Workload::Echo],
+        (false, true) => &[Workload::Chat],
+        _ => &Workload::ALL,
     };
+    let services = services.as_deref();
+    if let (Some(flag), Some(&[Workload::Echo])) = (of_a_chat, services) {
+        return Err(WrongUse(format!(
+            "{flag} goes with --services chat only: in an echo nobody hears another"
+        ))
+        .into());
+    }
     let all: Vec<Cell> = services
-        .as_deref()
         .unwrap_or(worth_serving)
         .iter()
         .flat_map(|&workload| {
@@ -67,7 +83,19 @@ pub(super) fn chosen(args: &Compare, tuning: Tuning, descriptors: usize) -> anyh
                 Workload::Chat => &SYNCS[..],
             };
             let syncs = syncs.as_deref().unwrap_or(worth_seeing);
-            Cell::every(&[workload], &models, syncs, idle.as_deref().unwrap_or(&[0]))
+            let default = [Fanout::default()];
+            let fanouts = match workload {
+                Workload::Echo => &default[..],
+                Workload::Chat => fanouts.as_deref().unwrap_or(&default),
+            };
+            let axes = Axes {
+                models: &models,
+                syncs,
+                fanouts,
+                idle: idle.as_deref().unwrap_or(&[0]),
+                stalled: stalled.as_deref().unwrap_or(&[0]),
+            };
+            Cell::every(workload, axes)
         })
         .collect();
     for cell in &all {
@@ -99,16 +127,45 @@ pub(super) fn chosen(args: &Compare, tuning: Tuning, descriptors: usize) -> anyh
         }
     };
     must_have(&|_| true)?;
-    for service in services.iter().flatten() {
+    for service in services.unwrap_or_default() {
         must_have(&|cell| cell.workload == *service)?;
     }
     for &model in args.models.iter().flat_map(|_| &models) {
         must_have(&|cell| cell.model == model)?;
     }
+    for fanout in fanouts.iter().flatten() {
+        must_have(&|cell| cell.workload == Workload::Chat && cell.fanout == *fanout)?;
+    }
     for idle in idle.iter().flatten() {
         must_have(&|cell| cell.idle == *idle)?;
     }
+    for stalled in stalled.iter().flatten() {
+        must_have(&|cell| cell.stalled == *stalled)?;
+    }
     Ok(Cells { cells, left_out })
+}
+
+/// Which flag asks for something that only a chat has, if any does.
+fn flags_of_a_chat(args: &Compare) -> Option<String> {
+    let numbers = |numbers: &[usize]| {
+        let each: Vec<String> = numbers.iter().map(usize::to_string).collect();
+        each.join(",")
+    };
+    let names = |fanouts: &[Named<Fanout>]| {
+        let each: Vec<&str> = fanouts.iter().map(|fanout| fanout.0.name()).collect();
+        each.join(",")
+    };
+    let given = [
+        args.fanouts
+            .as_deref()
+            .map(|fanouts| format!("--fanouts {}", names(fanouts))),
+        args.stalled
+            .as_deref()
+            .map(|stalled| format!("--stalled {}", numbers(stalled))),
+        args.talkers.map(|talkers| format!("--talkers {talkers}")),
+        args.slow.map(|slow| format!("--slow {}", slow.0)),
+    ];
+    given.into_iter().flatten().next()
 }
 
 /// The models that this machine can run. It is an error to have named another.
@@ -207,16 +264,17 @@ fn check_lock(cell: Cell, tuning: Tuning, clients: usize) -> Result<(), WrongUse
     )))
 }
 
-/// Why a cell cannot be measured with so many `clients` beside its idle ones, if so.
-fn unfit(cell: Cell, clients: usize) -> Option<String> {
+/// Why a cell cannot be measured with so many `clients` beside its idle and stalled ones, if so.
+fn unfit(cell: Cell, tuning: Tuning, clients: usize) -> Option<String> {
     let Cell {
         workload,
         model,
         idle,
+        stalled,
         ..
     } = cell;
-    let all = clients.saturating_add(idle);
-    let coming = coming(clients, idle);
+    let all = clients.saturating_add(cell.beside());
+    let coming = coming(clients, idle, stalled);
     let most = |most: usize, what: &str| {
         (all > most).then(|| {
             format!("{coming} not fit --models {model}: each of them keeps a {what}, and {most} are the most")
@@ -233,14 +291,24 @@ fn unfit(cell: Cell, clients: usize) -> Option<String> {
              could not meet"
         ));
     }
+    if workload == Workload::Echo && stalled > 0 {
+        return Some(format!(
+            "--stalled {stalled} goes with --services chat only: in an echo whoever does not read is in nobody's way"
+        ));
+    }
+    if workload == Workload::Chat
+        && let Some(sentence) = unfit_fanout(cell, tuning)
+    {
+        return Some(sentence);
+    }
     match model {
         ModelKind::Iterative if all > 1 => Some(format!(
-            "--models iterative goes with --clients 1 and no --idle only, and --clients is {clients}{}: it serves one \
-             client at a time, and the others would wait for ever",
-            if idle == 0 {
-                String::new()
-            } else {
-                format!(", --idle is {idle}")
+            "--models iterative goes with --clients 1 and no --idle or --stalled only, and --clients is {clients}{}: it \
+             serves one client at a time, and the others would wait for ever",
+            match (idle, stalled) {
+                (0, 0) => String::new(),
+                (idle, 0) => format!(", --idle is {idle}"),
+                (_, stalled) => format!(", --stalled is {stalled}"),
             }
         )),
         ModelKind::Select if all > FD_SETSIZE - OWN_DESCRIPTORS => Some(format!(
@@ -253,6 +321,39 @@ fn unfit(cell: Cell, clients: usize) -> Option<String> {
     }
 }
 
+/// Why the fan-out of a chat is none under its model, has no such policy for slow readers, or would wait for one for ever.
+fn unfit_fanout(cell: Cell, tuning: Tuning) -> Option<String> {
+    let Cell {
+        model,
+        fanout,
+        stalled,
+        ..
+    } = cell;
+    if model.shares_memory() && !fanout.goes_with(model) {
+        return Some(format!(
+            "--fanouts {fanout} goes with --models {} only: it waits for each client in turn, and {model} serves many on \
+             one thread",
+            models_that_wait()
+        ));
+    }
+    let slow = tuning.slow.unwrap_or(fanout.policies()[0]);
+    if !fanout.policies().contains(&slow) {
+        let names: Vec<&str> = fanout.policies().iter().map(|slow| slow.name()).collect();
+        return Some(format!(
+            "--slow {slow} is nothing that --fanouts {fanout} can do; it has {}",
+            names.join(" and ")
+        ));
+    }
+    (stalled > 0 && slow == Slow::Block).then(|| {
+        let why = if fanout == Fanout::UnderLock {
+            "with --fanouts under-lock: it waits inside the critical section for whoever does not read"
+        } else {
+            "with --slow block: whoever talks waits for whoever does not read"
+        };
+        format!("--stalled {stalled} leaves nothing to be measured {why}, and the chat stands still")
+    })
+}
+
 /// Why its server cannot have a descriptor for everything, if so.
 fn short_of_descriptors(
     cell: Cell,
@@ -260,7 +361,7 @@ fn short_of_descriptors(
     clients: usize,
     limit: usize,
 ) -> Option<String> {
-    let all = clients.saturating_add(cell.idle);
+    let all = clients.saturating_add(cell.beside());
     let needed = Descriptors::of(cell.model, &tuning.options(cell.model, all));
     (!needed.allow(all, limit)).then(|| {
         let loops = match tuning.loops {
@@ -269,7 +370,7 @@ fn short_of_descriptors(
         };
         format!(
             "{} not fit --models {}{loops} and {}",
-            coming(clients, cell.idle),
+            coming(clients, cell.idle, cell.stalled),
             cell.model,
             needed.sentence(limit)
         )

@@ -19,6 +19,8 @@ const NAMES: [Column; 3] = [
     ("sync", |row| row.sync.into()),
 ];
 const IDLE: [Column; 1] = [("idle", |row| row.idle.to_string())];
+const FANOUT: [Column; 1] = [("fan-out", |row| row.fanout.unwrap_or("-").into())];
+const STALLED: [Column; 1] = [("stalled", |row| row.stalled.to_string())];
 const FIGURES: [Column; 5] = [
     ("messages/s", |row| {
         format!("{:.0}", row.messages_per_second.median)
@@ -31,26 +33,40 @@ const FIGURES: [Column; 5] = [
     ("p99 us", |row| format!("{:.1}", row.p99_us.median)),
     ("CPU us", |row| or_dash(row.server_cpu_us_per_message, 2)),
 ];
-const OF_THE_IDLE: [Column; 2] = [
-    ("kept", |row| or_dash(row.kept, 2)),
-    ("B/idle", |row| or_dash(row.idle_client_bytes, 0)),
-];
+const KEPT: [Column; 1] = [("kept", |row| or_dash(row.kept, 2))];
+const OF_THE_IDLE: [Column; 1] = [("B/idle", |row| or_dash(row.idle_client_bytes, 0))];
+const BESIDE_THE_STALLED: [Column; 1] = [("p99 x", |row| or_dash(row.p99_times, 2))];
 
 fn or_dash(spread: Option<Spread>, digits: usize) -> String {
     spread.map_or("-".into(), |spread| format!("{:.digits$}", spread.median))
 }
 
 fn columns(report: &Report) -> Vec<Column> {
+    let (some_are_idle, some_are_stalled) = (has_idle(report), has_stalled(report));
     let mut columns = NAMES.to_vec();
-    let some_are_idle = has_idle(report);
-    if some_are_idle {
-        columns.extend(IDLE);
-    }
+    columns.extend(FANOUT.iter().filter(|_| fanouts(report).len() > 1));
+    columns.extend(IDLE.iter().filter(|_| some_are_idle));
+    columns.extend(STALLED.iter().filter(|_| some_are_stalled));
     columns.extend(FIGURES);
-    if some_are_idle {
-        columns.extend(OF_THE_IDLE);
-    }
+    columns.extend(KEPT.iter().filter(|_| some_are_idle || some_are_stalled));
+    columns.extend(OF_THE_IDLE.iter().filter(|_| some_are_idle));
+    columns.extend(BESIDE_THE_STALLED.iter().filter(|_| some_are_stalled));
     columns
+}
+
+/// Each once, in the order of the rows.
+fn fanouts(report: &Report) -> Vec<&'static str> {
+    let mut seen = Vec::new();
+    for fanout in report.rows.iter().filter_map(|row| row.fanout) {
+        if !seen.contains(&fanout) {
+            seen.push(fanout);
+        }
+    }
+    seen
+}
+
+fn has_stalled(report: &Report) -> bool {
+    report.rows.iter().any(|row| row.stalled > 0)
 }
 
 fn has_idle(report: &Report) -> bool {
@@ -59,6 +75,7 @@ fn has_idle(report: &Report) -> bool {
 
 pub(super) fn render(report: &Report) -> String {
     let columns = columns(report);
+    let names = NAMES.len() + usize::from(fanouts(report).len() > 1);
     let mut table = Table::new();
     let ruler = LineStyle::none().fill('-').junction('-');
     table
@@ -70,7 +87,7 @@ pub(super) fn render(report: &Report) -> String {
         }));
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 1));
-        if index >= NAMES.len() {
+        if index >= names {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -112,9 +129,16 @@ fn captions(report: &Report) -> Vec<String> {
     }
     if of(Workload::Chat) {
         captions.push(format!(
-            "chat: {} clients, of whom {} talk; a message is a line of {} bytes that reached one of them; the times \
-             are those until a talker's own line is back.",
-            setup.clients, setup.talkers, setup.message_bytes
+            "chat: {} clients, of whom {} talk; a message is a delivery, a line of {} bytes that reached one of them; the \
+             times are those until a talker's own line is back. Fan-out: {}{}.",
+            setup.clients,
+            setup.talkers,
+            setup.message_bytes,
+            fanouts(report).join(", "),
+            match setup.tuning.slow {
+                Some(slow) => format!("; --slow {slow}"),
+                None => String::new(),
+            }
         ));
     }
     captions.push(
@@ -128,6 +152,14 @@ fn captions(report: &Report) -> Vec<String> {
             "idle: so many clients more are connected, have said hello once, and say nothing. kept: what is left of the \
              messages/s without them, round by round. B/idle: by how much the server's memory grew when they came, for \
              each; bytes in user space that are in memory (VmRSS), and none of the kernel's; less than 0 if it shrank."
+                .into(),
+        );
+    }
+    if has_stalled(report) {
+        captions.push(
+            "stalled: so many clients more are in the chat and read nothing, until the server hangs up on them if that is its \
+             policy (serve --slow). kept: what is left of the others' messages/s without them, and p99 x: how many times as long \
+             their p99 is, round by round."
                 .into(),
         );
     }

@@ -110,16 +110,21 @@ fn check_fanout(args: &Serve) -> Result<(), WrongUse> {
 
 /// A flag that has a thread wait for a client, with a model whose threads have others to serve.
 fn would_stand_still(flag: &str, model: ModelKind) -> WrongUse {
-    let models: Vec<&str> = ModelKind::ALL
-        .into_iter()
-        .filter(|&model| model.shares_memory() && model.waits_for_clients())
-        .map(ModelKind::name)
-        .collect();
     WrongUse(format!(
         "{flag}, and --model {model} serves many on one thread, which would stand still for all of them; it goes with \
          --model {}",
-        models.join(" or ")
+        models_that_wait()
     ))
+}
+
+/// The models whose threads may wait for a client, as a sentence lists them.
+pub(in crate::cli) fn models_that_wait() -> String {
+    ModelKind::ALL
+        .into_iter()
+        .filter(|&model| model.shares_memory() && model.waits_for_clients())
+        .map(ModelKind::name)
+        .collect::<Vec<_>>()
+        .join(" or ")
 }
 
 /// The models that `sync` goes with, as a sentence lists them.
