@@ -1,10 +1,10 @@
 //! The load generator against servers that are right, wrong, or silent.
 
-use guardhouse::load::{Idle, Load, LoadError, Shape, Stop, Traffic};
+use guardhouse::load::{Idle, Load, LoadError, Shape, Stalled, Stop, Traffic};
 use guardhouse::model::Thread;
 use guardhouse::service::Echo;
 use guardhouse::strategy::{self, LockKind, LockOptions, ModelKind, ModelOptions, ServiceKind};
-use guardhouse::{Client, Flow, Handle, Reply, Server, Service, Session};
+use guardhouse::{Client, Fanout, Flow, Handle, Limits, Reply, Server, Service, Session};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -249,6 +249,86 @@ fn interrupted_idle_clients_wait_no_longer() {
 
 fn idle(addr: SocketAddr, shape: Shape) -> Result<Idle, LoadError> {
     Idle::connect_unless(addr, shape, &AtomicBool::new(false))
+}
+
+/// A room of four, each line a kilobyte, and two megabytes of them.
+const LINES: u64 = 2000;
+
+fn room(model: ModelKind, fanout: Fanout) -> (Handle, Shape) {
+    let service = ServiceKind::Chat {
+        max_line: 4096,
+        fanout,
+        mailbox: Limits::default().mailbox,
+    };
+    let service = strategy::service(service, LockKind::Mutex, LockOptions::default()).unwrap();
+    let limits = Limits {
+        slow: fanout.policies()[0],
+        ..Limits::default()
+    };
+    let server = Server::new(service)
+        .boxed_model(strategy::model(model, ModelOptions::default()))
+        .limits(limits);
+    let shape = Shape {
+        message: 1024,
+        ..Shape::new(4, Traffic::Chat { talkers: 2 })
+    };
+    (server.start().unwrap(), shape)
+}
+
+fn stalled(addr: SocketAddr, shape: Shape) -> Result<Stalled, LoadError> {
+    let shape = Shape {
+        clients: 1,
+        ..shape
+    };
+    Stalled::connect_unless(addr, shape, &AtomicBool::new(false))
+}
+
+#[test]
+fn who_reads_nothing_takes_no_line_from_the_others() {
+    for model in [ModelKind::Thread, ModelKind::Select] {
+        let fanouts = Fanout::ALL.into_iter();
+        for fanout in fanouts.filter(|&fanout| fanout != Fanout::UnderLock) {
+            let (server, shape) = room(model, fanout);
+            let mut load = Load::connect(server.local_addr(), shape).unwrap();
+            let _stalled = stalled(server.local_addr(), shape).unwrap();
+            let measured = load.run(Stop::Messages(LINES)).unwrap();
+            assert_eq!(measured.messages, LINES * 4, "{model} {fanout}");
+            assert_eq!((measured.lost, measured.torn), (0, 0), "{model} {fanout}");
+        }
+    }
+}
+
+#[test]
+fn who_reads_nothing_stops_a_room_that_sends_under_its_lock_until_it_leaves() {
+    let (server, shape) = room(ModelKind::Thread, Fanout::UnderLock);
+    let impatient = Shape {
+        patience: Duration::from_millis(500),
+        ..shape
+    };
+    let mut load = Load::connect(server.local_addr(), impatient).unwrap();
+    let stalled = stalled(server.local_addr(), shape).unwrap();
+    let error = load
+        .run(Stop::Messages(LINES))
+        .expect_err("it stands still");
+    assert!(matches!(error, LoadError::Stalled { .. }), "{error}");
+    drop((stalled, load));
+    let mut load = Load::connect(server.local_addr(), shape).unwrap();
+    let measured = load.run(Stop::Messages(LINES)).unwrap();
+    assert_eq!(measured.messages, LINES * 4);
+}
+
+#[test]
+fn a_stalled_client_that_is_refused_is_told_as_such() {
+    let (server, shape) = room(ModelKind::Thread, Fanout::Log);
+    let addr = server.local_addr();
+    server.shutdown().unwrap();
+    let error = stalled(addr, shape)
+        .expect_err("nobody is there")
+        .to_string();
+    assert!(
+        error.starts_with("of the stalled clients: client 1 cannot connect"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -63,6 +63,37 @@ fn wrong_use_is_exit_code_2_and_names_flag_value_and_limit() {
             &["--models=epoll", "--syncs=none", "--loops=2"],
             &["--syncs none", "epoll x none with --loops 2"],
         ),
+        (
+            &["--clients=4", "--talkers=5"],
+            &["--talkers 5", "--clients is 4"],
+        ),
+        (
+            &["--fanouts=queue", "--services=echo"],
+            &["--fanouts queue", "--services chat only"],
+        ),
+        (
+            &["--stalled=2", "--services=echo"],
+            &["--stalled 2", "--services chat only"],
+        ),
+        (
+            &["--fanouts=under-lock", "--models=epoll"],
+            &[
+                "--fanouts under-lock",
+                "--models",
+                "thread",
+                "epoll serves many",
+            ],
+        ),
+        (
+            &["--fanouts=under-lock", "--models=thread", "--stalled=1"],
+            &["--stalled 1", "--fanouts under-lock", "stands still"],
+        ),
+        (
+            &["--fanouts=log", "--slow=block"],
+            &["--slow block", "--fanouts log", "drop-oldest"],
+        ),
+        (&["--fanouts=luck"], &["--fanouts", "luck", "sharded"]),
+        (&["--stalled=1001"], &["--stalled 1001", "1000"]),
         (&["--duration=1ms"], &["--duration 1ms", "50ms"]),
         (&["--duration=2h"], &["--duration 2h", "1h"]),
         (&["--rounds=1001"], &["--rounds 1001", "1000"]),
@@ -158,6 +189,38 @@ fn of_what_was_named_what_cannot_be_is_left_out_with_a_sentence() {
         let sentence = left_out[0].as_str().unwrap();
         assert!(sentence.contains(word), "{word} is not in: {sentence}");
     }
+}
+
+#[test]
+fn a_fan_out_is_measured_under_the_models_that_it_goes_with() {
+    let report = report(&[
+        "--models=thread,select",
+        "--fanouts=under-lock,log",
+        "--syncs=mutex",
+        "--clients=3",
+        "--rounds=1",
+    ]);
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let rows = report["rows"].as_array().unwrap().iter();
+    let cells: Vec<String> = rows
+        .map(|row| {
+            ["service", "model", "fanout"]
+                .map(|name| text(&row[name]))
+                .join(" ")
+        })
+        .collect();
+    assert_eq!(
+        cells,
+        [
+            "chat thread under-lock",
+            "chat thread log",
+            "chat select log"
+        ]
+    );
+    let left_out = report["left_out"].as_array().unwrap();
+    assert_eq!(left_out.len(), 1, "{left_out:?}");
+    let sentence = "--fanouts under-lock goes with --models iterative or thread or pool only";
+    assert!(text(&left_out[0]).starts_with(sentence), "{left_out:?}");
 }
 
 #[test]

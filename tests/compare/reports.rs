@@ -89,6 +89,65 @@ fn idle_clients_are_told_with_what_they_leave_and_what_they_take() {
 }
 
 #[test]
+fn stalled_clients_are_told_with_what_they_leave_to_the_others() {
+    let args = [
+        "--models=thread,select",
+        "--fanouts=snapshot,queue,log",
+        "--slow=drop-oldest",
+        "--syncs=mutex",
+        "--clients=4",
+        "--talkers=2",
+        "--stalled=1",
+    ];
+    let report = report(&[&args[..], &["--rounds=2"]].concat());
+    assert_eq!(report["setup"]["stalled"], serde_json::json!([0, 1]));
+    assert_eq!(report["setup"]["talkers"], 2);
+    assert_eq!(report["setup"]["tuning"]["slow"], "drop-oldest");
+    let rows = report["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2 * 3 * 2);
+    for row in rows {
+        assert_eq!(row["service"], "chat");
+        assert_eq!((&row["lost"], &row["torn"]), (&0.into(), &0.into()));
+        for of_the_others in ["kept", "p99_times"] {
+            let told = row[of_the_others]["median"].as_f64();
+            assert_eq!(
+                told.is_some_and(|times| times > 0.0),
+                row["stalled"] == 1,
+                "{row}"
+            );
+        }
+    }
+}
+
+#[test]
+fn columns_on_fan_outs_and_stalled_clients_are_there_when_some_are() {
+    let args = [
+        "--models=select",
+        "--syncs=mutex",
+        "--clients=2",
+        "--duration=50ms",
+    ];
+    for (more, fanout, stalled) in [
+        (&["--fanouts=log,queue"][..], true, false),
+        (&["--stalled=1"], false, true),
+        (&["--services=chat"], false, false),
+    ] {
+        let output = output(&[&args[..], &["--rounds=1"], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let table = text(&output.stdout);
+        let header = table.lines().next().unwrap();
+        for (title, there) in [
+            ("fan-out", fanout),
+            ("stalled", stalled),
+            ("p99 x", stalled),
+        ] {
+            assert_eq!(header.contains(title), there, "{title} in {header}");
+        }
+        assert!(table.contains("Fan-out: log"), "{table}");
+    }
+}
+
+#[test]
 fn the_memory_of_all_processes_of_a_server_is_counted() {
     let report = report(&[
         "--models=process,prefork",
