@@ -96,3 +96,8 @@ pub use service::{Flow, Reply, Service, Session};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// What does not compile there does not, and what does, does.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/four-chats.md")]
+struct FourChats;

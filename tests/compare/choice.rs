@@ -92,6 +92,10 @@ fn wrong_use_is_exit_code_2_and_names_flag_value_and_limit() {
             &["--fanouts=log", "--slow=block"],
             &["--slow block", "--fanouts log", "drop-oldest"],
         ),
+        (
+            &["--fanouts=queue", "--slow=block", "--models=epoll"],
+            &["--slow block", "thread", "epoll serves many"],
+        ),
         (&["--fanouts=luck"], &["--fanouts", "luck", "sharded"]),
         (&["--stalled=1001"], &["--stalled 1001", "1000"]),
         (&["--duration=1ms"], &["--duration 1ms", "50ms"]),

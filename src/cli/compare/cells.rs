@@ -344,6 +344,12 @@ fn unfit_fanout(cell: Cell, tuning: Tuning) -> Option<String> {
             names.join(" and ")
         ));
     }
+    if slow == Slow::Block && !model.waits_for_clients() {
+        return Some(format!(
+            "--slow block goes with --models {} only: {model} serves many on one thread, and would wait for one of them",
+            models_that_wait(Fanout::UnderLock)
+        ));
+    }
     (stalled > 0 && slow == Slow::Block).then(|| {
         let why = if fanout == Fanout::UnderLock {
             "with --fanouts under-lock: it waits inside the critical section for whoever does not read"
