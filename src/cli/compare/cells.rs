@@ -347,7 +347,7 @@ fn unfit_fanout(cell: Cell, tuning: Tuning) -> Option<String> {
     if slow == Slow::Block && !model.waits_for_clients() {
         return Some(format!(
             "--slow block goes with --models {} only: {model} serves many on one thread, and would wait for one of them",
-            models_that_wait(Fanout::UnderLock)
+            models_that_wait()
         ));
     }
     (stalled > 0 && slow == Slow::Block).then(|| {
