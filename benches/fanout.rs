@@ -44,8 +44,8 @@ use words::Words;
 
 const MODELS: [ModelKind; 3] = [ModelKind::Thread, ModelKind::Epoll, ModelKind::Uring];
 const CLIENTS: [usize; 4] = [4, 16, 64, 256];
-/// A tenth of what criterion takes by itself: the intervals hardly change, and the whole run is to be short.
-const RESAMPLES: usize = 10_000;
+/// A fiftieth of what criterion takes by itself: the intervals change little, and the whole run is to be short.
+const RESAMPLES: usize = 2_000;
 
 /// Who talks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +75,8 @@ fn main() {
     let mut criterion = Criterion::default()
         .sample_size(10)
         .nresamples(RESAMPLES)
-        .warm_up_time(Duration::from_millis(60))
-        .measurement_time(Duration::from_millis(250))
+        .warm_up_time(Duration::from_millis(40))
+        .measurement_time(Duration::from_millis(120))
         .configure_from_args();
     let mut ran = Vec::new();
     for model in MODELS {
