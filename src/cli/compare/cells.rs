@@ -62,11 +62,7 @@ pub(super) fn chosen(args: &Compare, tuning: Tuning, descriptors: usize) -> anyh
     // In a chat nobody is idle, and in an echo nobody hears another.
     let has_idle = idle.iter().flatten().any(|&idle| idle > 0);
     let of_a_chat = flags_of_a_chat(args);
-    let worth_serving: &[Workload] = match (has_idle, of_a_chat.is_some()) {
-        (true, false) => &[Workload::Echo],
-        (false, true) => &[Workload::Chat],
-        _ => &Workload::ALL,
-    };
+    let worth_serving = worth_serving(has_idle, of_a_chat.is_some());
     let services = services.as_deref();
     if let (Some(flag), Some(&[Workload::Echo])) = (of_a_chat, services) {
         return Err(WrongUse(format!(
@@ -143,6 +139,15 @@ pub(super) fn chosen(args: &Compare, tuning: Tuning, descriptors: usize) -> anyh
         must_have(&|cell| cell.stalled == *stalled)?;
     }
     Ok(Cells { cells, left_out })
+}
+
+/// Without `--services`: those that mean something to what was asked for.
+fn worth_serving(idle: bool, of_a_chat: bool) -> &'static [Workload] {
+    match (idle, of_a_chat) {
+        (true, false) => &[Workload::Echo],
+        (false, true) => &[Workload::Chat],
+        _ => &Workload::ALL,
+    }
 }
 
 /// Which flag asks for something that only a chat has, if any does.
