@@ -63,9 +63,27 @@ fn wrong_use_is_exit_code_2_and_names_flag_value_and_limit() {
             &["--models=epoll", "--syncs=none", "--loops=2"],
             &["--syncs none", "epoll x none with --loops 2"],
         ),
+        (&["--duration=1ms"], &["--duration 1ms", "50ms"]),
+        (&["--duration=2h"], &["--duration 2h", "1h"]),
+        (&["--rounds=1001"], &["--rounds 1001", "1000"]),
+        (&["--rounds=0"], &["--rounds", "0", "at least 1"]),
+        (&["--models=thread,fork"], &["--models", "fork", "select"]),
+        (&["--syncs=luck"], &["--syncs", "luck", "rwlock"]),
         (
-            &["--clients=4", "--talkers=5"],
-            &["--talkers 5", "--clients is 4"],
+            &["--models=iterative"],
+            &["--models iterative", "--clients is 16", "--clients 1"],
+        ),
+    ] {
+        is_refused(args, words);
+    }
+}
+
+#[test]
+fn wrong_use_of_what_a_chat_has_names_flag_value_and_limit() {
+    for (args, words) in [
+        (
+            &["--clients=4", "--talkers=5"][..],
+            &["--talkers 5", "--clients is 4"][..],
         ),
         (
             &["--fanouts=queue", "--services=echo"],
@@ -98,25 +116,19 @@ fn wrong_use_is_exit_code_2_and_names_flag_value_and_limit() {
         ),
         (&["--fanouts=luck"], &["--fanouts", "luck", "sharded"]),
         (&["--stalled=1001"], &["--stalled 1001", "1000"]),
-        (&["--duration=1ms"], &["--duration 1ms", "50ms"]),
-        (&["--duration=2h"], &["--duration 2h", "1h"]),
-        (&["--rounds=1001"], &["--rounds 1001", "1000"]),
-        (&["--rounds=0"], &["--rounds", "0", "at least 1"]),
-        (&["--models=thread,fork"], &["--models", "fork", "select"]),
-        (&["--syncs=luck"], &["--syncs", "luck", "rwlock"]),
-        (
-            &["--models=iterative"],
-            &["--models iterative", "--clients is 16", "--clients 1"],
-        ),
     ] {
-        let output = output(args);
-        let error = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
-        for word in words {
-            assert!(error.contains(word), "{word} is not in: {error}");
-        }
-        assert!(output.stdout.is_empty());
+        is_refused(args, words);
     }
+}
+
+fn is_refused(args: &[&str], words: &[&str]) {
+    let output = output(args);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+    for word in words {
+        assert!(error.contains(word), "{word} is not in: {error}");
+    }
+    assert!(output.stdout.is_empty());
 }
 
 #[test]
