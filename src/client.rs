@@ -58,6 +58,13 @@ impl Client {
 }
 
 impl Client {
+    /// Sends this client an answer of its own. From the thread that serves it.
+    pub(crate) fn answer(&self, bytes: &[u8]) {
+        if let Posted::Ring | Posted::Overflowed = self.mailbox.answer(bytes) {
+            self.mailbox.ring();
+        }
+    }
+
     /// [`send`](Self::send) that waits for room where the policy is [`Slow::Block`](crate::Slow::Block). Not from the thread
     /// of a reactor.
     pub(crate) fn send_waiting(&self, message: &Message) {

@@ -50,27 +50,34 @@ pub(crate) struct Read {
 
 /// See the [module](self).
 pub(crate) struct Log {
+    /// Bytes, with what each segment costs besides.
     keep: usize,
     state: Mutex<State>,
     /// Bytes that were ever appended, as far as they fit: to see without the lock that nothing is new.
     appended: AtomicUsize,
 }
 
+/// What a segment costs besides its bytes: many short ones are not to take many times the memory that one long one does.
+const OVERHEAD: usize = 128;
+
 struct State {
     /// Oldest first, each with its beginning.
     sealed: VecDeque<(Position, Segment)>,
+    /// What they cost.
+    kept: usize,
     /// Where what has grown begins.
     grown_from: Position,
     grown: Vec<u8>,
 }
 
 impl Log {
-    /// An empty log that keeps `keep` bytes, or the last that were appended between two readings if those are more.
+    /// An empty log that keeps `keep` bytes, what its segments cost besides included, or the last that were appended between two readings if those are more.
     pub(crate) fn new(keep: usize) -> Self {
         Self {
             keep,
             state: Mutex::new(State {
                 sealed: VecDeque::new(),
+                kept: 0,
                 grown_from: Position::default(),
                 grown: Vec::new(),
             }),
@@ -84,6 +91,16 @@ impl Log {
         state.grown.extend_from_slice(lines);
         self.appended.store(state.end() as usize, Ordering::Release);
         state.grown.len()
+    }
+
+    /// Bytes that were ever appended, as far as they fit.
+    pub(crate) fn appended(&self) -> usize {
+        self.appended.load(Ordering::Acquire)
+    }
+
+    /// Lines behind `from`, given up or not.
+    pub(crate) fn lines_since(&self, from: Position) -> u64 {
+        self.end().lines - from.lines
     }
 
     /// Whether something was appended behind `from`. Of two threads that do not otherwise meet, one may not see yet what
@@ -158,10 +175,14 @@ impl State {
             bytes: begin.bytes + bytes.len() as u64,
             lines: begin.lines + memchr_iter(b'\n', &bytes).count() as u64,
         };
+        self.kept += bytes.len() + OVERHEAD;
         self.sealed.push_back((begin, Segment(Arc::new(bytes))));
-        while let [(_, _), (second, _), ..] = self.sealed.make_contiguous()
-            && self.grown_from.bytes - second.bytes >= keep as u64
+        while self.sealed.len() > 1
+            && let Some((_, oldest)) = self.sealed.front()
+            && let cost = oldest.as_bytes().len() + OVERHEAD
+            && self.kept - cost >= keep
         {
+            self.kept -= cost;
             self.sealed.pop_front();
         }
     }
@@ -210,7 +231,7 @@ mod tests {
 
     #[test]
     fn who_comes_for_what_was_given_up_is_told_how_many_lines_that_were() {
-        let log = Log::new(8);
+        let log = Log::new(3 * (OVERHEAD + 2) + 2 + OVERHEAD);
         let begin = log.end();
         for line in ["1\n", "2\n3\n", "4\n", "5\n", "6\n"] {
             log.append(line.as_bytes());
@@ -228,7 +249,7 @@ mod tests {
         #[test]
         fn whatever_is_read_when_nothing_is_missed_or_told_as_missed_and_in_order(
             steps in proptest::collection::vec((0_usize..3, 0_usize..5), 1..60),
-            keep in 0_usize..40,
+            keep in 0_usize..10 * OVERHEAD,
         ) {
             let log = Log::new(keep);
             let mut listeners = [(log.end(), 0_u64); 3];

@@ -259,7 +259,7 @@ impl Mailbox {
             state.lost += 1;
             return Posted::Overflowed;
         }
-        let limit = self.limit_now();
+        let limit = self.limit_now(&state);
         if state.posted > 0 && state.posted + message.len() > limit {
             let refused = state.make_room(self.slow, message, limit);
             if let Some(posted) = refused {
@@ -275,8 +275,8 @@ impl Mailbox {
     }
 
     /// Bytes that may wait, at the moment.
-    fn limit_now(&self) -> usize {
-        if self.duty.is(Duty::Blocked) || self.full.load(Ordering::Relaxed) {
+    fn limit_now(&self, state: &State) -> usize {
+        if state.was_full || self.full.load(Ordering::Relaxed) {
             self.limit
         } else {
             self.limit.max(ON_ITS_WAY)
@@ -302,6 +302,21 @@ impl Mailbox {
                 }
             }
         }
+    }
+
+    /// Appends an answer to its own client, which is not held against the limit. What is on the caller to do is as after a
+    /// [`post`](Self::post).
+    pub(crate) fn answer(&self, bytes: &[u8]) -> Posted {
+        let mut state = self.state.lock();
+        if state.fate != Fate::Open {
+            return Posted::Closed;
+        }
+        state.listen(self.limit, self.slow);
+        if state.fate != Fate::Open {
+            return Posted::Overflowed;
+        }
+        state.queue.push_back(Parcel::Reply(bytes.into()));
+        self.take_note(&state)
     }
 
     /// Carries out the duty that a post gave: see [`Outlet::ring`].
@@ -483,6 +498,7 @@ impl Mailbox {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 state.queue.push_front(Parcel::Reply(answer.into()));
+                state.was_full = true;
                 Ok(self.give_back(&state, Duty::Blocked, Flushed::Blocked))
             }
             Err(error) => Err(self.break_off(state, error)),
@@ -526,13 +542,15 @@ impl Mailbox {
         let mut state = self.lock_when_free();
         state.fate = Fate::Closed;
         self.duty.set(Duty::CutOff);
+        state.lost += state.unheard();
         let unsent = std::mem::take(&mut state.queue);
         state.following = None;
         state.posted = 0;
         state.sent_of_first = 0;
         self.let_posters_go(&state);
         Missed {
-            messages: std::mem::take(&mut state.lost) + unsent.len() as u64,
+            messages: std::mem::take(&mut state.lost)
+                + unsent.iter().map(Parcel::messages).sum::<u64>(),
             dropped_lines: std::mem::take(&mut state.dropped),
         }
     }

@@ -60,6 +60,7 @@ impl Herald {
     /// Has `pass` go to everybody who listens, until nothing was said meanwhile. A pass is to begin with a look at who
     /// listens and at what there is to hear.
     pub(crate) fn walk(&self, mut pass: impl FnMut()) {
+        let _ended = Ended(self);
         for _ in 0..IN_A_ROW {
             self.state.swap(WALKING, Ordering::AcqRel);
             pass();
@@ -77,6 +78,17 @@ impl Herald {
         self.state
             .compare_exchange(state, QUIET, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
+    }
+}
+
+/// Of a walk that a panic ends. Others' outlets are others' code, and nobody is to wait for ever for who does not come back.
+struct Ended<'h>(&'h Herald);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.state.store(HANDED, Ordering::Release);
+        }
     }
 }
 
@@ -125,5 +137,18 @@ mod tests {
         assert!(!herald.said(), "and walks for this one, too");
         herald.walk(|| ());
         assert!(herald.said(), "and then it is quiet");
+    }
+
+    #[test]
+    fn a_walk_that_a_panic_ends_is_not_waited_for() {
+        let herald = Herald::new();
+        assert!(herald.said());
+        let walked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            herald.walk(|| std::panic::resume_unwind(Box::new("an outlet broke")));
+        }));
+        assert!(walked.is_err());
+        assert!(herald.said(), "the next who speaks is to walk");
+        herald.walk(|| ());
+        assert!(herald.said(), "and it is quiet again");
     }
 }

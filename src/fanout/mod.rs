@@ -5,6 +5,7 @@ pub(crate) mod herald;
 use self::herald::Herald;
 use crate::log::Log;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How what one says gets to everybody in the room. What all have in common: whole lines, once, one sender's in the
 /// same order for everybody.
@@ -53,14 +54,40 @@ impl Fanout {
 pub(crate) struct Channel {
     pub(crate) log: Arc<Log>,
     pub(crate) herald: Herald,
+    /// How much had been appended when the last walk began that is over.
+    walked: AtomicUsize,
 }
+
+/// A log keeps so much at least for those who were not found to read slowly, and are only late to be rung: walks are
+/// [urgent](Channel::is_behind) long before.
+const KEEP: usize = 4 * 1024 * 1024;
+
+/// So much is not to wait for the end of a turn, nor for somebody else's walk.
+pub(crate) const URGENT: usize = 128 * 1024;
 
 impl Channel {
     /// One that keeps so many bytes.
     pub(crate) fn new(keep: usize) -> Arc<Self> {
         Arc::new(Self {
-            log: Arc::new(Log::new(keep)),
+            log: Arc::new(Log::new(keep.max(KEEP))),
             herald: Herald::new(),
+            walked: AtomicUsize::new(0),
         })
+    }
+
+    /// Whether so much was said since the last walk that whoever speaks is to walk, too: the faster all speak, the more of
+    /// them carry it out.
+    pub(crate) fn is_behind(&self) -> bool {
+        let walked = self.walked.load(Ordering::Relaxed);
+        self.log.appended().wrapping_sub(walked) > URGENT
+    }
+
+    /// Has `pass` go to everybody who listens.
+    pub(crate) fn walk(&self, pass: impl Fn()) {
+        self.herald.walk(|| {
+            let begin = self.log.appended();
+            pass();
+            self.walked.store(begin, Ordering::Relaxed);
+        });
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::log::Segment;
 use crate::message::Message;
+use memchr::memchr_iter;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
@@ -26,6 +27,14 @@ impl Parcel {
             Self::Post(message) => message.as_bytes(),
             Self::Reply(bytes) | Self::Rest(bytes) => bytes,
             Self::Lines(segment) => segment.as_bytes(),
+        }
+    }
+
+    /// How many messages it is.
+    pub(super) fn messages(&self) -> u64 {
+        match self {
+            Self::Lines(segment) => memchr_iter(b'\n', segment.as_bytes()).count() as u64,
+            _ => 1,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::batch::Parcel;
 use super::duty::Duty;
-use super::{Fate, Mailbox, ON_ITS_WAY, Posted, State};
+use super::{Fate, Mailbox, Posted, State};
 use crate::limits::Slow;
 use crate::log::{Log, Position};
 use std::sync::Arc;
@@ -15,23 +15,17 @@ pub(super) struct Following {
 }
 
 impl State {
-    /// Takes in what the log has, unless more waits than there is room for. Before anything else is put into the queue, so
-    /// that what was said earlier stays before it.
+    /// Takes in what the log has: of a client whose socket was found full, no more than `limit`. Before anything else is put
+    /// into the queue, so that what was said earlier stays before it.
     pub(super) fn listen(&mut self, limit: usize, slow: Slow) {
-        if self.posted > limit {
-            return;
-        }
         if !self.has_news() {
             return;
         }
         let Some(following) = &mut self.following else {
             return;
         };
-        let at_most = if self.was_full {
-            limit
-        } else {
-            limit.max(ON_ITS_WAY)
-        };
+        // Nobody falls off for being slow who was not seen to be.
+        let at_most = if self.was_full { limit } else { usize::MAX };
         let place = self.queue.len();
         let read = following.log.read(following.at, at_most, |segment| {
             self.posted += segment.as_bytes().len();
@@ -47,6 +41,12 @@ impl State {
     pub(super) fn has_news(&self) -> bool {
         let following = self.following.as_ref();
         following.is_some_and(|following| following.log.has_grown(following.at))
+    }
+
+    /// Lines of the log that were not taken in.
+    pub(super) fn unheard(&self) -> u64 {
+        let following = self.following.as_ref();
+        following.map_or(0, |following| following.log.lines_since(following.at))
     }
 
     /// The duty of a mailbox that has nothing to send.
@@ -103,10 +103,10 @@ impl Mailbox {
         match self.duty.get() {
             Duty::Blocked => {
                 if self.slow == Slow::Disconnect
+                    && state.was_full
                     && let Some(following) = &state.following
                     && following.log.behind(following.at) > self.limit
                 {
-                    state.lost += 1;
                     state.fate = Fate::Overflowed;
                     return Posted::Overflowed;
                 }
@@ -121,7 +121,7 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{Silent, socket, would_block};
-    use super::super::{Flushed, Posters, Stay};
+    use super::super::{Flushed, ON_ITS_WAY, Posters, Stay};
     use super::*;
     use crate::message::Message;
     use std::cell::RefCell;
@@ -221,5 +221,99 @@ mod tests {
         say(&log, "next\n");
         assert_eq!(mailbox.heed(), Posted::Ring);
         assert_eq!(sent(&mailbox), "next\n");
+    }
+
+    #[test]
+    fn a_reader_whose_socket_was_never_full_is_not_cut_off() {
+        let log = Arc::new(Log::new(4 << 20));
+        let [first, last] = [(); 2].map(|()| Mailbox::new(ON_ITS_WAY, Box::new(Silent)));
+        first.follow(&log);
+        last.follow(&log);
+        let line = format!("{}\n", "x".repeat(99_999));
+        // A walk is at `first`, others speak; it has not come to `last`.
+        for _ in 0..5 {
+            say(&log, &line);
+            assert_eq!(first.heed(), Posted::Ring);
+            let taken = RefCell::default();
+            first.flush(socket(999_999, &taken)).unwrap();
+        }
+        assert_eq!(last.heed(), Posted::Ring);
+        let taken = RefCell::default();
+        let flushed = last.flush(socket(999_999, &taken)).unwrap();
+        assert_eq!(flushed, Flushed::Empty, "it reads as fast as it is sent");
+    }
+
+    #[test]
+    fn a_flush_cut_short_after_a_while_is_not_taken_for_a_full_socket() {
+        let mailbox = Mailbox::new(1000, Box::new(Silent));
+        let log = Arc::new(Log::new(ON_ITS_WAY));
+        mailbox.follow(&log);
+        say(&log, "x\n");
+        assert_eq!(mailbox.heed(), Posted::Ring);
+        let flushed = mailbox.flush(|slices| {
+            say(&log, "x\n");
+            Ok(slices.iter().map(|s| s.len()).sum())
+        });
+        assert_eq!(flushed.unwrap(), Flushed::Blocked);
+        say(&log, &format!("{}\n", "y".repeat(1200)));
+        assert_ne!(
+            mailbox.heed(),
+            Posted::Overflowed,
+            "its socket was never full"
+        );
+    }
+
+    #[test]
+    fn a_post_does_not_overtake_what_was_said_before_it() {
+        let (mailbox, log) = follower(Slow::DropOldest);
+        say(&log, "12345678901234\n");
+        block(&mailbox);
+        say(&log, "said\n");
+        let _ = mailbox.post(&Message::from("post\n"));
+        let all = sent(&mailbox);
+        assert!(all.find("said") < all.find("post"), "{all:?}");
+    }
+
+    #[test]
+    fn an_answer_does_not_overtake_what_was_said_before_it() {
+        let (mailbox, log) = follower(Slow::Disconnect);
+        say(&log, "12345678901234\n");
+        assert_eq!(mailbox.post(&Message::from("news\n")), Posted::Ring);
+        say(&log, "said\n");
+        let taken = RefCell::default();
+        let replied = mailbox.reply(b"answer\n", Posters::Ring, Stay::AWhile, socket(99, &taken));
+        assert_eq!(replied.unwrap(), Flushed::Empty);
+        let all = String::from_utf8(taken.into_inner()).unwrap();
+        assert!(all.find("said") < all.find("answer"), "{all:?}");
+    }
+
+    #[test]
+    fn what_was_in_the_log_for_one_cut_off_is_counted() {
+        let (mailbox, log) = follower(Slow::Disconnect);
+        say(&log, "first\n");
+        block(&mailbox);
+        for _ in 0..50 {
+            say(&log, "1\n");
+        }
+        assert_eq!(mailbox.heed(), Posted::Overflowed);
+        assert_eq!(mailbox.close().messages, 51);
+    }
+
+    #[test]
+    fn who_falls_off_while_it_is_posted_to_is_rung_for() {
+        let (mailbox, log) = follower(Slow::Disconnect);
+        say(&log, "1\n");
+        block(&mailbox);
+        say(&log, "12345\n");
+        assert_eq!(mailbox.heed(), Posted::Queued);
+        log.end();
+        say(&log, "1234\n");
+        let posted = mailbox.post(&Message::from("x\n"));
+        assert!(mailbox.overflowed());
+        let heeded = mailbox.heed();
+        assert!(
+            posted == Posted::Overflowed || heeded == Posted::Overflowed,
+            "nobody hangs it up: {posted:?} {heeded:?}"
+        );
     }
 }

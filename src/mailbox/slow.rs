@@ -107,7 +107,7 @@ impl Mailbox {
         while state.fate == Fate::Open
             && !self.duty.is(Duty::CutOff)
             && state.posted > 0
-            && state.posted + bytes > self.limit_now()
+            && state.posted + bytes > self.limit_now(&state)
         {
             self.room.wait(&mut state);
         }
@@ -250,5 +250,14 @@ mod tests {
                 assert_eq!(sent(&mailbox), "more\n");
             }
         }
+    }
+
+    #[test]
+    fn no_notice_comes_between_a_line_and_its_rest_that_was_taken_back() {
+        let mailbox = Mailbox::new(10, Box::new(Silent)).slow(Slow::DropOldest);
+        // A ring took "abcdef", and the kernel only "abc".
+        mailbox.take_back(vec![b"def\n".as_slice().into()]);
+        post(&mailbox, &["12345678\n", "87654321\n"]);
+        assert_eq!(sent(&mailbox), "def\n... 1 line dropped\n87654321\n");
     }
 }

@@ -117,6 +117,8 @@ impl<'a, P: Poller> Reactor<'a, P> {
             self.flush_rung();
             self.expire();
             if self.entrance.is_none() && self.clients.is_empty() {
+                // What the last to leave said may be for clients of other loops.
+                self.flush_rung();
                 return Ok(());
             }
         }

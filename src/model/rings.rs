@@ -144,7 +144,12 @@ impl Outlet for Bell {
     }
 
     fn in_a_moment(&self, work: Arc<dyn Work>, urgent: bool) {
-        self.rings.works.lock().push(work);
+        {
+            let mut works = self.rings.works.lock();
+            if !works.iter().any(|other| Arc::ptr_eq(other, &work)) {
+                works.push(work);
+            }
+        }
         self.rings.raise(if urgent { URGENT } else { RUNG });
     }
 }

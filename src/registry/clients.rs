@@ -183,9 +183,11 @@ impl Clients {
         room.rename(seat.place, name.clone())
     }
 
-    /// A reserved name is free again.
-    pub(super) fn release(&mut self, name: &Name) {
-        self.names.remove(name);
+    /// A name that was reserved for a client is free again, unless it is somebody else's already.
+    pub(super) fn release(&mut self, id: ClientId, name: &Name) {
+        if self.names.get(name) == Some(&id) {
+            self.names.remove(name);
+        }
     }
 
     /// The members of a room, as they are at this moment.

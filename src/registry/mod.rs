@@ -81,6 +81,7 @@ impl<L: Lock<Value = Clients>> Registry<L> {
             walk: None,
         };
         membership.walk_to(channel);
+        membership.heed();
         membership
     }
 
@@ -174,6 +175,17 @@ pub struct Membership<L: Lock<Value = Clients>> {
     walk: Option<Arc<Walk<L>>>,
 }
 
+/// What is told of one who goes into another room.
+#[derive(Clone, Debug, Default)]
+pub struct Moved {
+    /// To those who stay behind.
+    pub gone: Option<Message>,
+    /// To those who are there.
+    pub come: Option<Message>,
+    /// To itself: after everything of the room that it leaves, and before everything of the one that it enters.
+    pub welcome: Option<Message>,
+}
+
 impl<L: Lock<Value = Clients>> fmt::Debug for Membership<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Membership")
@@ -243,7 +255,7 @@ impl<L: Lock<Value = Clients>> Membership<L> {
                 if let Some(former) = former
                     && former != name
                 {
-                    names.exclusive(|clients| clients.release(&former));
+                    names.exclusive(|clients| clients.release(id, &former));
                 }
             }
             [] => unreachable!("a registry has a list"),
@@ -252,41 +264,49 @@ impl<L: Lock<Value = Clients>> Membership<L> {
         Ok(())
     }
 
-    /// Goes from its room into another, in one section: nobody finds it in both, or in none. Posts `gone` to those who stay
-    /// behind, and `come` to those who are there. Says how many are there now, itself included.
-    pub fn enter(
-        &mut self,
-        room: RoomName,
-        gone: Option<&Message>,
-        come: Option<&Message>,
-    ) -> usize {
+    /// Goes from its room into another, in one section: nobody finds it in both, or in none. Posts `news` of it in that
+    /// section. Stays where it is if that is the same room, and then there is no news.
+    pub fn enter(&mut self, room: RoomName, news: &Moved) {
         if room != self.room {
             let id = self.client.id();
-            let news = [(self.room.clone(), gone), (room.clone(), come)];
-            let news = news
+            let told = [(self.room.clone(), &news.gone), (room.clone(), &news.come)];
+            let told = told
                 .iter()
-                .filter_map(|(room, news)| Some((room, (*news)?)));
+                .filter_map(|(room, news)| Some((room, news.as_ref()?)));
             self.tune_out();
             let registry = &*self.registry;
             let channel = registry.change(id, |clients, to_do| {
                 clients.enter(id, room.clone());
-                for (room, news) in news.clone() {
+                for (room, news) in told.clone() {
                     clients.post_to_others(id, room, news, to_do);
+                }
+                // Before it hears anything of the room.
+                if let Some(welcome) = &news.welcome {
+                    to_do.answer(&self.client, welcome);
                 }
                 registry.tune_in(&self.client, clients)
             });
-            for (room, news) in news {
+            for (room, news) in told {
                 registry.tell_other_lists(id, room, news);
             }
             self.room = room;
             self.walk_to(channel);
+            self.heed();
         }
-        self.who().len()
     }
 
     /// Sets what the others in its room will be told when it leaves.
     pub fn set_farewell(&mut self, farewell: Message) {
         self.farewell = Some(farewell);
+    }
+
+    /// Whoever walked before the lock let all see that this client is there has not rung it.
+    fn heed(&self) {
+        if self.walk.is_some()
+            && let Posted::Ring | Posted::Overflowed = self.client.mailbox().heed()
+        {
+            self.client.mailbox().ring();
+        }
     }
 
     fn walk_to(&mut self, channel: Option<Arc<Channel>>) {
@@ -330,7 +350,7 @@ impl<L: Lock<Value = Clients>> Drop for Membership<L> {
                 registry.tell_other_lists(id, &self.room, farewell);
             }
             if let Some(name) = &self.name {
-                names.exclusive(|clients| clients.release(name));
+                names.exclusive(|clients| clients.release(id, name));
             }
         }
         // Only now, outside the section: this may be what closes the client's socket.

@@ -8,9 +8,6 @@ use crate::message::Message;
 use crate::sync::Lock;
 use std::sync::Arc;
 
-/// Of what waits in a log for the end of a turn, so much is not to be waited for any longer.
-const URGENT: usize = 128 * 1024;
-
 impl<L: Lock<Value = Clients> + 'static> Membership<L> {
     /// Has everyone in its room, itself included, hear `lines`: whole lines, with their newlines. From the thread that
     /// serves its client. Blocks on nobody, but where the [strategy](Fanout::UnderLock) or the
@@ -31,8 +28,8 @@ impl<L: Lock<Value = Clients> + 'static> Membership<L> {
         let Some(walk) = &self.walk else {
             return;
         };
-        let waits = walk.channel.log.append(lines);
-        let urgent = waits > URGENT && waits - lines.len() <= URGENT;
+        walk.channel.log.append(lines);
+        let urgent = walk.channel.is_behind();
         if walk.channel.herald.said() || urgent {
             let walk = Arc::clone(walk) as Arc<dyn Work>;
             self.client.mailbox().in_a_moment(walk, urgent);
@@ -145,6 +142,12 @@ impl ToDo {
         }
     }
 
+    pub(super) fn answer(&mut self, client: &Client, message: &Message) {
+        if let Posted::Ring | Posted::Overflowed = client.mailbox().answer(message.as_bytes()) {
+            self.ring.push(client.clone());
+        }
+    }
+
     /// Rings whoever is to be rung, and waits for whoever is to be waited for. Not inside a critical section.
     pub fn carry_out(self) {
         for client in self.ring {
@@ -170,7 +173,7 @@ pub(super) struct Walk<L> {
 
 impl<L: Lock<Value = Clients>> Work for Walk<L> {
     fn run(&self) {
-        self.channel.herald.walk(|| {
+        self.channel.walk(|| {
             let members = self.registry.shards[0].shared(|clients| clients.members(&self.room));
             for client in &*members {
                 if let Posted::Ring | Posted::Overflowed = client.mailbox().heed() {
@@ -185,6 +188,7 @@ impl<L: Lock<Value = Clients>> Work for Walk<L> {
 mod tests {
     use super::super::tests::client;
     use super::*;
+    use crate::fanout::URGENT;
     use crate::limits::Slow;
     use crate::mailbox::{Flushed, Mailbox, Outlet, Posters, Stay};
     use parking_lot::Mutex;
@@ -228,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_said_before_a_walk_is_one_walk_and_much_is_urgent_once() {
+    fn all_that_is_said_before_a_walk_is_one_walk_and_much_is_urgent() {
         let registry = registry(Fanout::Log);
         let moments = Moments::default();
         let talker = with_outlet(1, Slow::Disconnect, moments.clone());
@@ -243,8 +247,8 @@ mod tests {
         talker.say(&much);
         assert_eq!(
             moments.urgencies(),
-            [false, true],
-            "once, when there is much"
+            [false, true, true],
+            "when there is much, whoever speaks is to see to it"
         );
         assert_eq!(rings.load(Ordering::Relaxed), 0, "in a moment, not now");
 

@@ -73,7 +73,8 @@ fn while_all_swap_names_and_rooms_at_random_each_is_in_one_room_under_its_own_na
                 } else {
                     room = format!("r{}", dice.u64(0..3));
                     guest.receive(format!("/join {room}\n").as_bytes());
-                    assert!(guest.saw().contains(&format!("-- you are in {room} (")));
+                    // Others may have its mailbox in their hands.
+                    guest.waits_for(&format!("-- you are in {room} ("));
                 }
             }
             (guest, name, room)

@@ -11,6 +11,8 @@ use parking_lot::Mutex;
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 const MAX_LINE: usize = 8;
 const TOO_LONG: &str = "error: line longer than 8 bytes\n";
@@ -61,6 +63,14 @@ impl Guest {
             let mut reply = Reply::new(&mut buffer);
             session.end(&mut reply);
             self.screen.0.lock().extend(reply.as_bytes());
+        }
+    }
+
+    fn waits_for(&self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.saw().contains(text) {
+            assert!(Instant::now() < deadline, "{text:?} in {:?}", self.saw());
+            thread::yield_now();
         }
     }
 

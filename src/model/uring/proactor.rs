@@ -124,6 +124,8 @@ impl<'a> Proactor<'a> {
             }
             self.close_entrance();
             if self.entrance.is_none() && self.places.is_empty() {
+                // What the last to leave said may be for clients of other loops.
+                self.flush_rung()?;
                 return Ok(());
             }
         }

@@ -4,7 +4,7 @@ use super::command::{Command, HELP};
 use super::listing::list;
 use crate::codec::Lines;
 use crate::message::Message;
-use crate::registry::{Clients, Membership, Name, RoomName};
+use crate::registry::{Clients, Membership, Moved, Name, RoomName};
 use crate::service::{Flow, Reply, Session};
 use crate::sync::Lock;
 use std::fmt::Display;
@@ -45,9 +45,7 @@ impl<L: Lock<Value = Clients> + 'static> Talker<L> {
     /// line, so as to stay before it.
     #[cold]
     fn send_before(&self, reply: &mut Reply<'_>) {
-        self.membership
-            .client()
-            .send(&Message::from(reply.as_bytes()));
+        self.membership.client().answer(reply.as_bytes());
         reply.buffer().clear();
     }
 
@@ -126,13 +124,21 @@ impl<L: Lock<Value = Clients> + 'static> Talker<L> {
     }
 
     fn go_into(&mut self, room: &RoomName, reply: &mut Reply<'_>) {
+        if room == self.membership.room() {
+            let present = self.membership.who().len();
+            return say(reply, &format_args!("you are in {room} ({present})"));
+        }
+        if !reply.is_empty() {
+            self.send_before(reply);
+        }
         let named = self.membership.name();
-        let gone = named.map(|name| line(&format_args!("* {name} has left")));
-        let come = named.map(|name| line(&format_args!("* {name} has come")));
-        let present = self
-            .membership
-            .enter(room.clone(), gone.as_ref(), come.as_ref());
-        say(reply, &format_args!("you are in {room} ({present})"));
+        let present = self.membership.registry().who(room).len() + 1;
+        let news = Moved {
+            gone: named.map(|name| line(&format_args!("* {name} has left"))),
+            come: named.map(|name| line(&format_args!("* {name} has come"))),
+            welcome: Some(line(&format_args!("-- you are in {room} ({present})"))),
+        };
+        self.membership.enter(room.clone(), &news);
     }
 
     fn act(&self, text: &[u8], reply: &mut Reply<'_>) {
