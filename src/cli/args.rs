@@ -89,6 +89,7 @@ pub(crate) enum Command {
     guardhouse serve chat --model hybrid --workers 4 --executor stealing\n  \
     guardhouse serve chat --model leader-followers --workers 4\n  \
     guardhouse serve chat --model uring --sync none\n  \
+    guardhouse serve chat --fanout queue --slow drop-newest --mailbox 1MiB\n  \
     guardhouse serve echo --model pool --workers 16 --accept mutex\n  \
     guardhouse serve echo --model prefork --workers 16\n  \
     guardhouse serve echo --model process --max-clients 100\n  \
@@ -149,7 +150,7 @@ pub(crate) struct Serve {
     /// [default: log]
     #[arg(long, value_name = "FANOUT")]
     pub(crate) fanout: Option<Named<Fanout>>,
-    /// What others say and may wait for a client that reads too slowly
+    /// What others say and may wait for a client that reads too slowly, 1 GiB at most
     #[arg(long, default_value = "256KiB", value_name = "BYTES")]
     pub(crate) mailbox: ByteSize,
     /// What becomes of a client for whom more would wait: it is hung up, the newest or the oldest lines are dropped and it is

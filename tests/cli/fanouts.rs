@@ -63,9 +63,15 @@ fn a_policy_that_a_fanout_has_not_is_refused_with_those_that_it_has() {
         let has = fanout.policies();
         let names: Vec<&str> = has.iter().map(|slow| slow.name()).collect();
         for slow in Slow::ALL.into_iter().filter(|slow| !has.contains(slow)) {
+            let others: Vec<&str> = Fanout::ALL
+                .into_iter()
+                .filter(|other| other.policies().contains(&slow))
+                .map(Fanout::name)
+                .collect();
             let sentence = format!(
-                "--slow {slow} is nothing that --fanout {fanout} can do; it has {}",
-                names.join(" and ")
+                "--slow {slow} is nothing that --fanout {fanout} can do; it has {}. --slow {slow} goes with --fanout {}",
+                names.join(" and "),
+                others.join(" or ")
             );
             refused(
                 &format!("chat --fanout {fanout} --slow {slow}"),
@@ -76,7 +82,21 @@ fn a_policy_that_a_fanout_has_not_is_refused_with_those_that_it_has() {
 }
 
 #[test]
+fn a_policy_that_the_default_has_not_is_refused_with_the_fanouts_that_have_it() {
+    refused(
+        "chat --slow drop-newest",
+        &["--slow drop-newest goes with --fanout snapshot or queue or sharded"],
+    );
+}
+
+#[test]
 fn an_echo_has_neither() {
+    for slow in Slow::ALL {
+        refused(
+            &format!("echo --slow {slow}"),
+            &[&format!("--slow {slow} goes with serve chat only"), "echo"],
+        );
+    }
     refused(
         "echo --fanout log",
         &["--fanout log goes with serve chat only", "echo"],

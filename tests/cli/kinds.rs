@@ -1,6 +1,7 @@
-//! `models` and `syncs`: everything that can be chosen is listed, for people and for programs.
+//! `models`, `syncs` and `fanouts`: everything that can be chosen is listed, for people and for programs.
 
 use crate::child::{Program, guardhouse};
+use guardhouse::Fanout;
 use guardhouse::strategy::{About, LockKind, ModelKind};
 use serde_json::Value;
 
@@ -33,7 +34,7 @@ fn lists(command: &str, kinds: &[About]) {
             format!("cost:       {}", about.cost),
             format!("starvation: {}", about.starvation),
         ];
-        assert_eq!(*said, expected, "{name}");
+        assert_eq!(said[..3], expected, "{name}");
     }
 
     let json: Value = serde_json::from_str(&output(&[command, "--json"])).unwrap();
@@ -54,6 +55,34 @@ fn every_model_is_listed_with_its_cost_and_who_may_starve() {
 #[test]
 fn every_sync_is_listed_with_its_cost_and_who_may_starve() {
     lists("syncs", &LockKind::ALL.map(LockKind::about));
+}
+
+#[test]
+fn every_fanout_is_listed_with_the_models_and_the_policies_that_go_with_it() {
+    lists("fanouts", &Fanout::ALL.map(Fanout::about));
+
+    let listed = blocks("fanouts");
+    let said = |of: usize| listed[of].1[3..].join("\n");
+    let waiting = "--model:    iterative, thread, pool\n--slow:     block";
+    assert_eq!(said(0), waiting);
+    let queue = "--slow:     disconnect, drop-newest, drop-oldest, block (block with --model iterative or thread or pool only)";
+    assert!(said(2).ends_with(queue), "{}", said(2));
+    assert!(said(4).ends_with("\n--slow:     disconnect, drop-oldest"));
+
+    let json: Value = serde_json::from_str(&output(&["fanouts", "--json"])).unwrap();
+    for (entry, fanout) in json.as_array().unwrap().iter().zip(Fanout::ALL) {
+        let policies: Vec<&str> = fanout.policies().iter().map(|slow| slow.name()).collect();
+        assert_eq!(entry["slow"], Value::from(policies));
+        for model in ModelKind::ALL {
+            let listed = entry["models"].as_array().unwrap();
+            let goes = model.shares_memory() && fanout.goes_with(model);
+            assert_eq!(
+                listed.contains(&model.name().into()),
+                goes,
+                "{fanout} {model}"
+            );
+        }
+    }
 }
 
 #[test]

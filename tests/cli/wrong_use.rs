@@ -125,6 +125,10 @@ fn numbers_out_of_range_are_refused_with_the_range() {
     refused("echo --idle-timeout 0s", &["--idle-timeout 0s", "1ms"]);
     refused("echo --drain 9years", &["--drain 9years"]);
     refused("echo --mailbox 0", &["--mailbox 0"]);
+    refused(
+        "chat --mailbox 2GiB",
+        &["--mailbox 2147483648 is more than 1073741824 bytes"],
+    );
     refused("chat --max-line 0", &["--max-line 0"]);
 }
 

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use guardhouse::model::Pool;
 use guardhouse::strategy::{LockKind, ModelKind, ModelOptions};
 use guardhouse::sync::Semaphore;
-use guardhouse::{Limits, Slow};
+use guardhouse::{Fanout, Limits, Slow};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -20,6 +20,7 @@ const LONGEST_QUEUE: usize = Pool::LONGEST_QUEUE;
 const SMALLEST_STACK: ByteSize = ByteSize::kib(64);
 const LARGEST_STACK: ByteSize = ByteSize::gib(1);
 const LARGEST_LINE: ByteSize = ByteSize::mib(64);
+const LARGEST_MAILBOX: ByteSize = ByteSize::gib(1);
 const SHORTEST_IDLE: Duration = Duration::from_millis(1);
 const STATS_EVERY: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(24);
 
@@ -86,20 +87,24 @@ fn check_fanout(args: &Serve) -> Result<(), WrongUse> {
             ));
         }
     }
-    let fanout = super::fanout(args);
-    if let Some(SlowPolicy(slow)) = args.slow
-        && service == ServiceName::Chat
-        && !fanout.policies().contains(&slow)
-    {
-        let names: Vec<&str> = fanout.policies().iter().map(|slow| slow.name()).collect();
+    let Some(SlowPolicy(slow)) = args.slow else {
+        return Ok(());
+    };
+    if service != ServiceName::Chat {
         return Err(WrongUse(format!(
-            "--slow {slow} is nothing that --fanout {fanout} can do; it has {}",
-            names.join(" and ")
+            "--slow {slow} goes with serve chat only: in an echo nobody hears another"
         )));
     }
-    if let Some(SlowPolicy(Slow::Block)) = args.slow
-        && !model.waits_for_clients()
-    {
+    let fanout = super::fanout(args);
+    if !fanout.policies().contains(&slow) {
+        let names: Vec<&str> = fanout.policies().iter().map(|slow| slow.name()).collect();
+        return Err(WrongUse(format!(
+            "--slow {slow} is nothing that --fanout {fanout} can do; it has {}. --slow {slow} goes with --fanout {}",
+            names.join(" and "),
+            fanouts_with(slow)
+        )));
+    }
+    if slow == Slow::Block && !model.waits_for_clients() {
         return Err(would_stand_still(
             "--slow block has whoever talks wait for whoever reads slowly",
             model,
@@ -115,6 +120,16 @@ fn would_stand_still(flag: &str, model: ModelKind) -> WrongUse {
          --model {}",
         models_that_wait()
     ))
+}
+
+/// The fan-outs that have a policy, as a sentence lists them.
+fn fanouts_with(slow: Slow) -> String {
+    Fanout::ALL
+        .into_iter()
+        .filter(|fanout| fanout.policies().contains(&slow))
+        .map(Fanout::name)
+        .collect::<Vec<_>>()
+        .join(" or ")
 }
 
 /// The models whose threads may wait for a client, as a sentence lists them.
@@ -252,6 +267,13 @@ fn check_sizes(args: &Serve) -> Result<(), WrongUse> {
     let mailbox = args.mailbox;
     if mailbox.as_u64() == 0 {
         return wrong("--mailbox 0 is too small: at least 1 byte must fit".into());
+    }
+    if mailbox > LARGEST_MAILBOX {
+        return wrong(format!(
+            "--mailbox {} is more than {}: so much may wait for each client, and the memory is the server's",
+            mailbox.as_u64(),
+            show(LARGEST_MAILBOX)
+        ));
     }
     if args.service == ServiceName::Echo {
         return match args.max_line {
