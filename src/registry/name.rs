@@ -2,7 +2,8 @@
 //!
 //! Names are shown to everybody, so nothing in one may rule a screen, hide, or end a line: no control characters, no
 //! white space, no characters that are invisible or turn the direction of writing. Any script will do. Names are
-//! compared character by character: `Ann` is not `ann`, and nothing is normalised.
+//! compared character by character: `Ann` is not `ann`, and nothing is normalised. None begins like a command, an answer or
+//! news, and none ends like `error:`: in the server's own lines, `* -- is now error:` would pass for several of them.
 
 use crate::client::ClientId;
 use std::fmt;
@@ -56,6 +57,10 @@ enum Fault {
     TooLong(usize),
     #[error("it begins with a slash, as commands do")]
     Slash,
+    #[error("it begins with {0}, as lines of the server's own do")]
+    Mark(char),
+    #[error("it ends with a colon, as what begins a complaint of the server's does")]
+    Colon,
     #[error("it is what a client without a name is called")]
     Guest,
     #[error("it is not UTF-8")]
@@ -211,6 +216,9 @@ fn checked(what: &'static str, text: &str) -> Result<Arc<str>, InvalidName> {
         (_, Some((character, why))) => Fault::Character { character, why },
         (MAX_CHARACTERS.., _) if count > MAX_CHARACTERS => Fault::TooLong(count),
         _ if text.starts_with('/') => Fault::Slash,
+        _ if text.starts_with('*') => Fault::Mark('*'),
+        _ if text.starts_with('-') => Fault::Mark('-'),
+        _ if text.ends_with(':') => Fault::Colon,
         _ => return Ok(text.into()),
     };
     Err(InvalidName::new(what, text, fault))
@@ -265,6 +273,8 @@ mod tests {
             "guest-",
             "guest-x",
             "(3)",
+            "a*-",
+            ":a",
             &longest,
         ] {
             assert_eq!(Name::new(text).unwrap().as_str(), text);
@@ -275,10 +285,22 @@ mod tests {
     }
 
     #[test]
-    fn what_hides_or_rules_the_screen_is_refused_and_shown_escaped() {
+    fn what_hides_or_rules_the_screen_or_forges_a_line_is_refused_and_shown_escaped() {
         let refused = [
             ("", r#""": it is empty; it takes 1 to 32 characters"#),
             ("/ann", r#""/ann": it begins with a slash, as commands do"#),
+            (
+                "*",
+                r#""*": it begins with *, as lines of the server's own do"#,
+            ),
+            (
+                "--",
+                r#""--": it begins with -, as lines of the server's own do"#,
+            ),
+            (
+                "error:",
+                r#""error:": it ends with a colon, as what begins a complaint of the server's does"#,
+            ),
             ("ann bob", r#""ann bob": \u{20} is white space"#),
             ("a\u{a0}b", r#""a\u{a0}b": \u{a0} is white space"#),
             ("a\tb", r#""a\u{9}b": \u{9} is a control character"#),
