@@ -201,7 +201,8 @@ pub(crate) enum Connect {
     guardhouse connect chat chat.example:7777 --name ann --reconnect\n  \
     printf '/join ops\\ndeployed\\n' | guardhouse connect chat --name ci\n  \
     guardhouse connect chat 127.0.0.1:9190 --name ann --no-register   (a server that has no /name)\n\n\
-    Exit codes: 0 left, 1 the server is gone or was never there, 2 wrong use, 130 Ctrl-C."
+    Exit codes: 0 left, 1 the server is gone or was never there, or complained in place of the last line of a pipe, \
+    2 wrong use, 130 Ctrl-C."
 )]
 pub(crate) struct ChatClient {
     /// The server

@@ -187,6 +187,49 @@ fn chat_fails_when_the_server_closes() {
 }
 
 #[test]
+fn chat_fails_when_the_server_complains_in_place_of_the_last_line() {
+    let server = Serving::start("chat --max-line 20");
+    for (input, code, out) in [
+        (
+            "this line is longer than it may be\n",
+            1,
+            "error: line longer than 20 bytes\n",
+        ),
+        (
+            "short\nthis line is longer than it may be\n",
+            1,
+            "[guest] short\nerror: line longer than 20 bytes\n",
+        ),
+        (
+            "/join\nshort\n",
+            0,
+            "error: /join needs something after it: /join ROOM\n[guest] short\n",
+        ),
+        (
+            "short\n/join\n",
+            0,
+            "[guest] short\nerror: /join needs something after it: /join ROOM\n",
+        ),
+    ] {
+        let ended = fed(connect("chat", server.addr, &[]), input);
+        assert_eq!((ended.code, &*ended.out), (Some(code), out), "{input}");
+        let told = ended.err.contains("the server closed the connection");
+        assert_eq!(told, code == 1, "{}", ended.err);
+    }
+    server.drained();
+}
+
+#[test]
+fn chat_fails_when_the_server_is_full() {
+    let server = Serving::start("chat --max-clients 1");
+    let _inside = Peer::greeted(server.addr, "inside");
+    let ended = fed(connect("chat", server.addr, &[]), "hello\n");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.out.contains("server is full: 1 clients"), "{ended:?}");
+    server.drained();
+}
+
+#[test]
 fn chat_shows_why_the_server_closed() {
     let server = Serving::start("chat --max-line 20");
     let mut client = connect("chat", server.addr, &[]);

@@ -94,6 +94,30 @@ fn as_many_attempts_are_made_as_were_asked_for() {
 }
 
 #[test]
+fn who_pipes_nothing_makes_its_attempts_too_and_fails_without_a_server() {
+    let desk = Desk::closed();
+    let mut client = piped(&desk.addr, &["--reconnect=2"]);
+    client.end_input();
+    let ended = client.ended();
+    assert_eq!((ended.code, &*ended.out), (Some(1), ""));
+    for words in ["attempt 2 of 2 in 0.", "gave up after 2 attempts"] {
+        assert!(ended.err.contains(words), "{words}: {}", ended.err);
+    }
+
+    let desk = Desk::closed();
+    let mut client = piped(&desk.addr, &["--reconnect"]);
+    client.end_input();
+    client
+        .err
+        .until("the first failure", |err| err.contains("attempt 1 in 0."));
+    desk.listen();
+    let mut server = desk.client();
+    assert_eq!(server.rest(), "");
+    drop(server);
+    assert_eq!(client.ended().code, Some(0));
+}
+
+#[test]
 fn who_leaves_while_there_is_no_server_is_told_what_was_not_sent() {
     let desk = Desk::closed();
     let mut guest = Sitting::down(&["connect", "chat", &desk.addr, "--reconnect"]);

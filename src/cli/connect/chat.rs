@@ -20,6 +20,7 @@ mod identity;
 mod link;
 mod outbox;
 mod paint;
+mod pending;
 mod plain;
 mod talk;
 mod terminal;

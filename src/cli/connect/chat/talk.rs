@@ -5,6 +5,7 @@ use super::face::Face;
 use super::identity::{Identity, Typed};
 use super::link::{Link, Progress};
 use super::outbox::Outbox;
+use super::pending::Pending;
 use crate::cli::output::SeenEnough;
 use anyhow::{Context, anyhow};
 use guardhouse::codec::Lines;
@@ -27,7 +28,10 @@ pub(super) struct Talk<F> {
     link: Link,
     identity: Identity,
     outbox: Outbox,
+    pending: Pending,
     arriving: Lines,
+    /// There has been a connection.
+    met: bool,
     /// More may be typed.
     typing: bool,
     /// The server hears nothing more, though it may still be heard.
@@ -45,6 +49,8 @@ impl<F: Face> Talk<F> {
             link,
             identity,
             outbox: Outbox::default(),
+            pending: Pending::default(),
+            met: false,
             arriving: Lines::new(LONGEST_LINE),
             typing: true,
             deaf: false,
@@ -135,6 +141,7 @@ impl<F: Face> Talk<F> {
     }
 
     fn introduce(&mut self) {
+        self.met = true;
         let introduction = self.identity.introduction();
         self.outbox.introduce(&introduction);
     }
@@ -149,13 +156,15 @@ impl<F: Face> Talk<F> {
             Ok(0) => {
                 self.arriving.finish(&mut lines);
                 self.face.show(b"", &lines)?;
-                if !self.typing && self.outbox.is_empty() {
+                self.hear(&lines);
+                if self.is_done() && (F::INTERACTIVE || !self.pending.is_refused()) {
                     return Ok(false);
                 }
                 self.lost(anyhow!("the server closed the connection"))?;
             }
             Ok(n) => {
                 let fed = self.arriving.feed(&chunk[..n], &mut lines);
+                self.hear(&lines);
                 for line in lines.split_inclusive(|&byte| byte == b'\n') {
                     if self.identity.hear(line) {
                         self.face.rename(self.identity.name())?;
@@ -172,9 +181,20 @@ impl<F: Face> Talk<F> {
         Ok(true)
     }
 
+    fn hear(&mut self, lines: &[u8]) {
+        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+            self.pending.hear(line);
+        }
+    }
+
+    /// All is typed and sent, and there was somebody to hear it.
+    fn is_done(&self) -> bool {
+        !self.typing && self.outbox.is_empty() && self.met
+    }
+
     /// There is no connection any more; perhaps there will be another.
     fn lost(&mut self, why: anyhow::Error) -> anyhow::Result<()> {
-        if !self.typing && self.outbox.is_empty() {
+        if self.is_done() {
             return Err(why);
         }
         self.outbox.lost();
@@ -200,6 +220,7 @@ impl<F: Face> Talk<F> {
                     )?;
                 }
                 Typed::Line(line) => {
+                    self.pending.say(&line);
                     self.outbox.push(&line);
                     kept = true;
                 }
@@ -249,11 +270,12 @@ impl<F: Face> Talk<F> {
             self.link.say_goodbye()?;
             self.parted = true;
         }
-        // Who typed the lines that wait is told of them; in a pipe nobody is there, so they are sent first.
+        // Who typed the lines that wait is told of them; in a pipe nobody is there, so they are sent first, and a server
+        // that was never there is a failure even of somebody with nothing to say.
         let waits = if up {
             self.goodbye.is_none_or(|until| until > Instant::now())
         } else {
-            !F::INTERACTIVE && !self.outbox.is_empty()
+            !F::INTERACTIVE && !self.is_done()
         };
         Ok(waits)
     }
