@@ -208,7 +208,8 @@ pub(crate) struct ChatClient {
     /// The server
     #[arg(default_value = "127.0.0.1:7777", value_name = "HOST:PORT")]
     pub(crate) addr: String,
-    /// Who is talking: lines go out as `[NAME] text`. On a terminal, the server is asked for the name, too
+    /// Who is talking: lines go out as `[NAME] text`. On a terminal, the server is asked for the name, too; if it has
+    /// another of that name, they go out as `[guest] text` until it takes a /name
     /// [default: guest]
     #[arg(long, value_parser = name)]
     pub(crate) name: Option<String>,

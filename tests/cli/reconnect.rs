@@ -58,6 +58,58 @@ fn name_room_and_what_was_typed_meanwhile_reach_the_server_that_came_back() {
 }
 
 #[test]
+fn who_is_refused_its_name_does_not_go_on_under_it() {
+    const TAKEN: &str = "error: the name ann is taken; choose another\n";
+    const TOLD: &str =
+        "you are not ann here: lines go out as [guest] until the server takes a /name NAME";
+    let desk = Desk::open();
+    let args = [
+        "connect",
+        "chat",
+        &desk.addr,
+        "--name",
+        "ann",
+        "--reconnect",
+    ];
+    let mut ann = Sitting::down_with((100, 20), &[], &args);
+    let mut server = desk.client();
+    assert_eq!(server.line(), "/name ann");
+    server.send("-- you are now ann\n");
+    ann.until_below("-- you are now ann\nann>");
+
+    // The server that comes back has not yet noticed that we were gone.
+    drop(server);
+    let mut server = desk.client();
+    assert_eq!(server.line(), "/name ann");
+    server.send(TAKEN);
+    ann.until_below(&format!("{TAKEN}{TOLD}\nguest>"));
+    ann.types("hello\r");
+    assert_eq!(server.line(), "[guest] hello");
+
+    // Another question that is refused changes nothing.
+    ann.types("/name bob\r");
+    assert_eq!(server.line(), "/name bob");
+    server.send("error: the name bob is taken; choose another\n");
+    ann.until_below("error: the name bob is taken; choose another\nguest>");
+
+    // And over the next connection it is still not ann until the server says so.
+    drop(server);
+    let mut server = desk.client();
+    assert_eq!(server.line(), "/name ann");
+    ann.until_below("connected as guest\nguest>");
+    ann.types("me again\r");
+    assert_eq!(server.line(), "[guest] me again");
+    server.send(TAKEN);
+    ann.until_below(&format!("{TAKEN}{TOLD}\nguest>"));
+    ann.types("/name anna\rQ\r");
+    assert_eq!(server.line(), "/name anna");
+    server.send("-- you are now anna\n");
+    assert_eq!(server.rest(), "");
+    drop(server);
+    assert_eq!(ann.ended(), Some(0));
+}
+
+#[test]
 fn a_server_that_comes_late_is_waited_for() {
     let desk = Desk::closed();
     let mut client = piped(&desk.addr, &["--reconnect"]);

@@ -27,7 +27,7 @@ mod terminal;
 
 use crate::cli::args::ChatClient;
 use crate::cli::output;
-use identity::Identity;
+use identity::{Identity, NOBODY};
 use link::Link;
 use paint::Paint;
 use plain::Plain;
@@ -40,14 +40,13 @@ const LONGEST_LINE: usize = 64 << 20;
 
 pub(super) fn run(args: ChatClient) -> anyhow::Result<()> {
     let given = args.name.is_some();
-    let name = args.name.unwrap_or_else(|| "guest".into());
+    let name = args.name.unwrap_or_else(|| NOBODY.into());
     let paint = Paint::chosen(args.color);
     let (link, trouble) = Link::open(args.addr, args.reconnect)?;
 
     let both = io::stdin().is_terminal() && io::stdout().is_terminal();
     // A terminal that can do nothing but print has no place for a line that stays put.
     let interactive = both && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-    // Names are unique: the one that nobody chose is not asked for.
     let identity = Identity::new(&name, interactive && given && !args.no_register);
     if interactive {
         let terminal = Terminal::open(&name, paint)?;

@@ -8,15 +8,40 @@ const ASKED: usize = 16;
 /// What the server says, to us alone, when a name is ours.
 const RENAMED: &[u8] = b"-- you are now ";
 
+/// Who has no name. Names are unique: this one is not asked for.
+pub(super) const NOBODY: &str = "guest";
+
+/// ```text
+///             introduction                       the server refuses it
+///  named --------------------> named, asking -----------------------------> nameless
+///    ^                               |                                          |
+///    +------- "you are now" ---------+----- "you are now", to any question -----+
+/// ```
+///
+/// Who is named speaks as such before the answer is here: there are servers that give none.
 pub(super) struct Identity {
     name: String,
     /// The server knows us by it, or is to.
     registers: bool,
+    /// The introduction's question for the name has no answer yet.
+    asking: bool,
+    /// The server would not have us called so. Over the next connection it is asked again.
+    nameless: bool,
     /// Names that the server was asked for and has not given. Nobody else's line can make us somebody whom
     /// we did not ask to be.
     asked: VecDeque<String>,
     /// The last room that was asked for.
     room: Option<Vec<u8>>,
+}
+
+/// What a line of the server's was to us.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    Nothing,
+    /// We have another name now.
+    Renamed,
+    /// The name that we came with is not ours.
+    Refused,
 }
 
 /// What somebody typed.
@@ -32,12 +57,20 @@ impl Identity {
         Self {
             name: name.into(),
             registers,
+            asking: false,
+            nameless: false,
             asked: VecDeque::new(),
             room: None,
         }
     }
 
+    /// As whom we speak.
     pub(super) fn name(&self) -> &str {
+        if self.nameless { NOBODY } else { &self.name }
+    }
+
+    /// What we asked to be called first over this connection, or are called since.
+    pub(super) fn wanted(&self) -> &str {
         &self.name
     }
 
@@ -45,7 +78,9 @@ impl Identity {
     pub(super) fn introduction(&mut self) -> Vec<u8> {
         let mut lines = Vec::new();
         self.asked.clear();
+        self.asking = self.registers;
         if self.registers {
+            self.asked.push_back(self.name.clone());
             lines.extend(format!("/name {}\n", self.name).into_bytes());
         }
         if let Some(room) = &self.room {
@@ -80,22 +115,41 @@ impl Identity {
         } else {
             line
         };
-        Typed::Line([format!("[{}] ", self.name).as_bytes(), text].concat())
+        Typed::Line([format!("[{}] ", self.name()).as_bytes(), text].concat())
     }
 
-    /// Listens to a line of the server's; says whether we have another name now.
-    pub(super) fn hear(&mut self, line: &[u8]) -> bool {
+    /// Listens to a line of the server's.
+    pub(super) fn hear(&mut self, line: &[u8]) -> Heard {
+        if self.asking && self.refuses(line) {
+            self.asking = false;
+            self.nameless = true;
+            return Heard::Refused;
+        }
         let Some(name) = line.strip_prefix(RENAMED) else {
-            return false;
+            return Heard::Nothing;
         };
         let name = String::from_utf8_lossy(name.trim_ascii());
         let Some(at) = self.asked.iter().position(|asked| *asked == *name) else {
-            return false;
+            return Heard::Nothing;
         };
         self.asked.drain(..=at);
+        self.asking = false;
+        let same = !self.nameless && self.name == *name;
         self.name = name.into_owned();
         self.registers = true;
-        true
+        self.nameless = false;
+        if same { Heard::Nothing } else { Heard::Renamed }
+    }
+
+    /// Whether `line` is the complaint about the name that we came with: somebody has it, or nobody can. What others say
+    /// may pass for it, but only while the question has no answer.
+    fn refuses(&self, line: &[u8]) -> bool {
+        let taken = format!("the name {} is ", self.name);
+        line.strip_prefix(b"error: ").is_some_and(|complaint| {
+            [taken.as_bytes(), b"a name cannot be ", b"/name needs "]
+                .iter()
+                .any(|beginning| complaint.starts_with(beginning))
+        })
     }
 }
 
@@ -135,16 +189,46 @@ mod tests {
     #[test]
     fn a_name_is_ours_when_the_server_says_so_and_we_asked() {
         let ann = &mut Identity::new("ann", false);
-        assert!(!ann.hear(b"-- you are now mallory\n"), "nobody asked");
+        let unasked = ann.hear(b"-- you are now mallory\n");
+        assert_eq!(unasked, Heard::Nothing, "nobody asked");
         sent(ann, "/name  bob \n");
         sent(ann, "/name carl\n");
         assert_eq!(sent(ann, "hello\n"), "[ann] hello\n");
-        assert!(!ann.hear(b"[eve] -- you are now bob\n"));
-        assert!(ann.hear(b"-- you are now bob\n"));
+        assert_eq!(ann.hear(b"[eve] -- you are now bob\n"), Heard::Nothing);
+        assert_eq!(ann.hear(b"-- you are now bob\n"), Heard::Renamed);
         assert_eq!(sent(ann, "hello\n"), "[bob] hello\n");
-        assert!(ann.hear(b"-- you are now carl\r\n"));
-        assert!(!ann.hear(b"-- you are now bob\n"), "that was before");
+        assert_eq!(ann.hear(b"-- you are now carl\r\n"), Heard::Renamed);
+        let late = ann.hear(b"-- you are now bob\n");
+        assert_eq!(late, Heard::Nothing, "that was before");
         assert_eq!(ann.name(), "carl");
+    }
+
+    #[test]
+    fn who_is_refused_its_name_has_none_until_it_is_given_one() {
+        const TAKEN: &[u8] = b"error: the name ann is taken; choose another\n";
+        let ann = &mut Identity::new("ann", true);
+        assert_eq!(ann.hear(TAKEN), Heard::Nothing, "nobody asked yet");
+        ann.introduction();
+        assert_eq!(ann.hear(b"error: no command /foo\n"), Heard::Nothing);
+        assert_eq!(ann.hear(TAKEN), Heard::Refused);
+        assert_eq!(ann.hear(TAKEN), Heard::Nothing, "it is said already");
+        assert_eq!(sent(ann, "hello\n"), "[guest] hello\n");
+        assert_eq!((ann.name(), ann.wanted()), ("guest", "ann"));
+
+        assert_eq!(ann.introduction(), b"/name ann\n");
+        assert_eq!(ann.name(), "guest", "there is no answer yet");
+        assert_eq!(ann.hear(b"-- you are now ann\n"), Heard::Renamed);
+        assert_eq!(ann.hear(TAKEN), Heard::Nothing, "somebody pretends");
+        assert_eq!(sent(ann, "hello\n"), "[ann] hello\n");
+
+        ann.introduction();
+        assert_eq!(
+            ann.hear(b"error: a name cannot be \"ann\": \n"),
+            Heard::Refused
+        );
+        sent(ann, "/name bob\n");
+        assert_eq!(ann.hear(b"-- you are now bob\n"), Heard::Renamed);
+        assert_eq!(ann.name(), "bob");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::LONGEST_LINE;
 use super::face::Face;
-use super::identity::{Identity, Typed};
+use super::identity::{Heard, Identity, Typed};
 use super::link::{Link, Progress};
 use super::outbox::Outbox;
 use super::pending::Pending;
@@ -156,7 +156,7 @@ impl<F: Face> Talk<F> {
             Ok(0) => {
                 self.arriving.finish(&mut lines);
                 self.face.show(b"", &lines)?;
-                self.hear(&lines);
+                self.hear(&lines)?;
                 if self.is_done() && (F::INTERACTIVE || !self.pending.is_refused()) {
                     return Ok(false);
                 }
@@ -164,13 +164,8 @@ impl<F: Face> Talk<F> {
             }
             Ok(n) => {
                 let fed = self.arriving.feed(&chunk[..n], &mut lines);
-                self.hear(&lines);
-                for line in lines.split_inclusive(|&byte| byte == b'\n') {
-                    if self.identity.hear(line) {
-                        self.face.rename(self.identity.name())?;
-                    }
-                }
                 self.face.show(&chunk[..n], &lines)?;
+                self.hear(&lines)?;
                 if self.face.needs_lines() {
                     fed.context("the server sends no lines")?;
                 }
@@ -181,10 +176,23 @@ impl<F: Face> Talk<F> {
         Ok(true)
     }
 
-    fn hear(&mut self, lines: &[u8]) {
+    fn hear(&mut self, lines: &[u8]) -> anyhow::Result<()> {
         for line in lines.split_inclusive(|&byte| byte == b'\n') {
             self.pending.hear(line);
+            let heard = self.identity.hear(line);
+            let (name, wanted) = (self.identity.name(), self.identity.wanted());
+            match heard {
+                Heard::Nothing => {}
+                Heard::Renamed => self.face.rename(name)?,
+                Heard::Refused => {
+                    self.face.rename(name)?;
+                    self.face.tell(&format!(
+                        "you are not {wanted} here: lines go out as [{name}] until the server takes a /name NAME"
+                    ))?;
+                }
+            }
         }
+        Ok(())
     }
 
     /// All is typed and sent, and there was somebody to hear it.
