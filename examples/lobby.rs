@@ -1,23 +1,17 @@
 //! A lobby of one's own: two rooms, names, and a word to each room from the server itself.
 
-use guardhouse::model::Pool;
 use guardhouse::registry::RoomName;
 use guardhouse::service::Chat;
 use guardhouse::{Clients, Message, Registry, Server};
-use parking_lot::RwLock;
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // The registry is shared with the service: whoever holds it may look into the rooms, and speak to them.
-    let registry = Registry::new(RwLock::new(Clients::new()));
-    let workers = NonZeroUsize::new(4).ok_or("four are more than none")?;
-    let server = Server::new(Chat::new(Arc::clone(&registry)))
-        .model(Pool::new(workers))
-        .start()?;
+    let registry = Registry::new(parking_lot::RwLock::new(Clients::new()));
+    let server = Server::new(Chat::new(Arc::clone(&registry))).start()?;
 
     let mut people = Vec::new();
     for (name, room) in [("ann", "red"), ("bob", "blue"), ("cy", "red")] {
@@ -28,14 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         lines.by_ref().take(2).try_for_each(|line| line.map(drop))?;
         people.push((name, stream, lines));
     }
-
     for (room, present) in registry.rooms() {
-        let names: Vec<_> = registry
-            .who(&room)
-            .sorted()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let who = registry.who(&room).sorted();
+        let names: Vec<_> = who.iter().map(ToString::to_string).collect();
         println!("{room} ({present}): {}", names.join(" and "));
     }
     let red = RoomName::new("red")?;
