@@ -31,6 +31,7 @@ pub(super) struct Link {
     /// If we are to come back at all.
     backoff: Option<Backoff>,
     state: State,
+    was_up: bool,
 }
 
 enum State {
@@ -73,6 +74,7 @@ impl Link {
             state: State::Waiting {
                 until: Instant::now(),
             },
+            was_up: false,
         };
         match opened {
             Ok(stream) => {
@@ -94,6 +96,11 @@ impl Link {
             State::Up { stream, .. } => Some(stream),
             _ => None,
         }
+    }
+
+    /// Whether there has ever been a connection.
+    pub(super) fn was_up(&self) -> bool {
+        self.was_up
     }
 
     /// What to wait for.
@@ -206,7 +213,8 @@ impl Link {
         Ok(format!("{why:#}; attempt {number}{of} in {wait:.1} s"))
     }
 
-    fn up(&self, stream: TcpStream) -> State {
+    fn up(&mut self, stream: TcpStream) -> State {
+        self.was_up = true;
         if self.backoff.is_some() {
             // A server that was switched off says no goodbye: whoever only listens would wait for ever. Without it, its end
             // is still found by what is sent.

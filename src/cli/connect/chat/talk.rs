@@ -30,8 +30,6 @@ pub(super) struct Talk<F> {
     outbox: Outbox,
     pending: Pending,
     arriving: Lines,
-    /// There has been a connection.
-    met: bool,
     /// More may be typed.
     typing: bool,
     /// The server hears nothing more, though it may still be heard.
@@ -50,7 +48,6 @@ impl<F: Face> Talk<F> {
             identity,
             outbox: Outbox::default(),
             pending: Pending::default(),
-            met: false,
             arriving: Lines::new(LONGEST_LINE),
             typing: true,
             deaf: false,
@@ -141,7 +138,6 @@ impl<F: Face> Talk<F> {
     }
 
     fn introduce(&mut self) {
-        self.met = true;
         let introduction = self.identity.introduction();
         self.outbox.introduce(&introduction);
     }
@@ -197,7 +193,7 @@ impl<F: Face> Talk<F> {
 
     /// All is typed and sent, and there was somebody to hear it.
     fn is_done(&self) -> bool {
-        !self.typing && self.outbox.is_empty() && self.met
+        !self.typing && self.outbox.is_empty() && self.link.was_up()
     }
 
     /// There is no connection any more; perhaps there will be another.
