@@ -326,7 +326,7 @@ mod tests {
 
         fn send_out(&self, mailbox: &Arc<Mailbox>) {
             let flushed = mailbox.flush(|slices| Ok(self.take(slices)));
-            assert_eq!(flushed.unwrap(), Flushed::Empty);
+            assert!(matches!(flushed, Ok(Flushed::Empty | Flushed::Elsewhere)));
         }
     }
 
