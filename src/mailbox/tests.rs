@@ -1,8 +1,10 @@
 //! The mailbox on sockets made by hand.
 
+use super::sending::SPARE;
 use super::*;
 use parking_lot::Mutex;
 use std::cell::RefCell;
+use std::io::{self, IoSlice};
 use std::sync::atomic::AtomicUsize;
 
 pub(super) struct Silent;

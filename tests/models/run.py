@@ -123,7 +123,7 @@ BUGS = [
     ),
     (
         "an owner who alone sends, and does not look whether others posted before",
-        "src/mailbox.rs",
+        "src/mailbox/sending.rs",
         "Posters::Ring => self.duty.is(Duty::Idle),",
         "Posters::Ring => true,",
         "mailbox::an_owner_who_alone_sends_loses_nothing_that_is_posted_while_it_replies",
@@ -151,7 +151,7 @@ BUGS = [
     ),
     (
         "a mailbox that does not say when the duty is free",
-        "src/mailbox.rs",
+        "src/mailbox/sending.rs",
         "            self.freed.notify_one();\n",
         "",
         "mailbox::closing_beside_a_poster_counts_every_message_as_sent_or_lost",
