@@ -40,7 +40,7 @@ pub enum ServiceKind {
         max_line: usize,
         /// How what one says gets to the others.
         fanout: Fanout,
-        /// Bytes that may wait for a slow reader: as in the server's [`Limits`](crate::Limits).
+        /// Bytes that may wait for a slow reader: as in the server's [`Limits`].
         mailbox: usize,
     },
 }

@@ -99,7 +99,7 @@ impl State {
 
 impl Mailbox {
     /// Waits until a message of `bytes` has room, or its client leaves, where the policy is
-    /// [`Slow::Block`](crate::limits::Slow::Block). From any thread but that of a reactor, never inside a critical section:
+    /// [`Slow::Block`]. From any thread but that of a reactor, never inside a critical section:
     /// it is the client who decides how long it takes.
     pub fn wait_for_room(&self, bytes: usize) {
         let mut state = self.state.lock();
