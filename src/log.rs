@@ -246,6 +246,8 @@ mod tests {
     }
 
     proptest! {
+        // In Miri's interpreter a case takes seconds.
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
         #[test]
         fn whatever_is_read_when_nothing_is_missed_or_told_as_missed_and_in_order(
             steps in proptest::collection::vec((0_usize..3, 0_usize..5), 1..60),

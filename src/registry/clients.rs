@@ -392,6 +392,8 @@ mod tests {
     }
 
     proptest! {
+        // In Miri's interpreter a case takes seconds.
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
         #[test]
         fn seats_rooms_and_names_stay_in_step(steps in steps()) {
             let mut clients = Clients::new();
