@@ -53,6 +53,7 @@
 //! | 4 | `connection` | a session and where it stands, without a socket |
 //! | 3 | [`registry`], [`service`] | who is connected; what a server does |
 //! | 1-2 | [`mailbox`], [`client`], [`load`] | what a client is still to be sent; who it is; many of them, for measuring |
+//! | 1 | [`datagram`] | news to a group, or to everybody on the network |
 //! | 0-1 | [`sync`], [`poller`], [`net`] | critical sections; readiness; sockets |
 //! | 0-1 | [`message`], [`codec`], [`limits`], [`stats`], [`shutdown`] | plain parts |
 
@@ -61,6 +62,7 @@ mod broken_log;
 pub mod client;
 pub mod codec;
 mod connection;
+pub mod datagram;
 pub mod executor;
 pub mod fanout;
 #[cfg(target_os = "linux")]

@@ -1,5 +1,9 @@
 //! What can be said on the command line.
 
+mod news;
+
+pub(crate) use news::{Doctor, News, ReceiveNews, SendNews};
+
 use bytesize::ByteSize;
 use clap::{ArgAction, ColorChoice, Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use guardhouse::strategy::{LockKind, ModelKind};
@@ -20,6 +24,7 @@ use tracing_subscriber::filter::LevelFilter;
     guardhouse connect chat 127.0.0.1:7777 --name ann\n  \
     printf 'a\\nb\\n' | guardhouse connect echo\n  \
     guardhouse compare --models thread,select --clients 64\n  \
+    guardhouse news send --interface 127.0.0.1 news.txt\n  \
     guardhouse models --json\n\n\
     Exit codes: 0 done, 1 failed, 2 wrong use."
 )]
@@ -60,6 +65,9 @@ pub(crate) enum Command {
     Connect(Connect),
     /// Measure models and locks side by side, each as a server of its own under the same load
     Compare(Compare),
+    /// News by multicast or broadcast: one datagram, whoever listens
+    #[command(subcommand)]
+    News(News),
     /// List the concurrency models: what each costs, and who may starve whom
     Models {
         /// As JSON

@@ -5,6 +5,7 @@ mod compare;
 mod connect;
 mod descriptors;
 mod kinds;
+mod news;
 mod output;
 mod serve;
 
@@ -43,6 +44,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Command::Serve(serve) => serve::run(&serve, args.verbosity),
         Command::Connect(connect) => connect::run(connect),
         Command::Compare(compare) => compare::run(&compare, args.verbosity),
+        Command::News(news) => news::run(&news, args.verbosity),
         Command::Models { json } => kinds::models(json),
         Command::Syncs { json } => kinds::syncs(json),
         Command::Fanouts { json } => kinds::fanouts(json),

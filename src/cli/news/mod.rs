@@ -1,0 +1,21 @@
+//! `news`: the tutorial's datagrams, one file per command.
+
+mod doctor;
+mod receive;
+mod send;
+
+use super::WrongUse;
+use super::args::{News, Verbosity};
+use guardhouse::datagram::DatagramError;
+
+pub(crate) fn run(news: &News, verbosity: Verbosity) -> anyhow::Result<()> {
+    let done = match news {
+        News::Send(args) => send::run(args, verbosity),
+        News::Receive(args) => receive::run(args, verbosity),
+        News::Doctor(args) => doctor::run(args, verbosity),
+    };
+    done.map_err(|error| match error.downcast_ref::<DatagramError>() {
+        Some(cause) if cause.is_wrong_use() => WrongUse(format!("{error:#}")).into(),
+        _ => error,
+    })
+}

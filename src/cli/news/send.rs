@@ -1,0 +1,7 @@
+//! `news send`.
+
+use crate::cli::args::{SendNews, Verbosity};
+
+pub(super) fn run(_: &SendNews, _: Verbosity) -> anyhow::Result<()> {
+    anyhow::bail!("to come")
+}
