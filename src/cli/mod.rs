@@ -8,6 +8,7 @@ mod kinds;
 mod news;
 mod output;
 mod serve;
+mod signals;
 
 pub(crate) use args::Args;
 

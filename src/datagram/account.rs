@@ -67,8 +67,10 @@ pub enum Verdict {
     /// So long behind that it cannot be said whether it had come before. It is not counted as received, and stays lost if it
     /// was.
     Stale,
-    /// The stream is over. `missing` of its last never came, or have not come yet.
+    /// The stream is over. `missing` of its last, from `first` on, never came, or have not come yet.
     Ended {
+        /// The first of them.
+        first: u64,
         /// How many of the last.
         missing: u64,
     },
@@ -114,7 +116,10 @@ impl Account {
         }
         if header.kind == Kind::End {
             // Its beginning and its middle were before this receiver's time.
-            return Verdict::Ended { missing: 0 };
+            return Verdict::Ended {
+                first: header.sequence,
+                missing: 0,
+            };
         }
         let again = self.precede(header.stream, from.ip());
         self.make_room();

@@ -165,11 +165,6 @@ impl Numbering {
         header
     }
 
-    /// Takes the last number back, whose datagram could not be sent: nobody is to miss it.
-    pub fn take_back(&mut self) {
-        self.next = self.next.saturating_sub(1);
-    }
-
     /// The header that says that no more will come. Sent more than once, it does no harm.
     pub fn end(&self) -> Header {
         self.header(Kind::End)

@@ -55,6 +55,7 @@ impl For {
     guardhouse news send --interface 127.0.0.1 --rate 1000/s --count 5000 --repeat news.txt   (on this host alone)\n\n\
     Exit codes: 0 all sent, 1 something could not be sent, 2 wrong use, 130 Ctrl-C before the end."
 )]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct SendNews {
     /// A line, a datagram; - is stdin
     #[arg(default_value = "news.txt", value_name = "FILE|-")]
@@ -170,6 +171,12 @@ impl Rate {
     /// From one to the next.
     pub(crate) fn interval(self) -> Duration {
         Duration::from_secs_f64(1.0 / self.0)
+    }
+}
+
+impl std::fmt::Display for Rate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -1,8 +1,12 @@
 //! `news`: the tutorial's datagrams, one file per command.
 
 mod doctor;
+mod ending;
+mod pace;
 mod receive;
 mod send;
+mod source;
+mod told;
 
 use super::WrongUse;
 use super::args::{News, Verbosity};

@@ -1,7 +1,300 @@
-//! `news receive`.
+//! `news receive`: prints what is sent, and tells what was not heard.
 
+use super::ending::{Ending, Wake};
+use super::told::Told;
 use crate::cli::args::{ReceiveNews, Verbosity};
+use crate::cli::output::{self, harmless};
+use crate::cli::{Interrupted, WrongUse};
+use anyhow::{Context, bail};
+use guardhouse::datagram::{
+    Account, Datagram, Decoded, Header, ReceiveOptions, Receiver, Report, StreamReport, Verdict,
+};
+use rustix::event::PollFlags;
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
-pub(super) fn run(_: &ReceiveNews, _: Verbosity) -> anyhow::Result<()> {
-    anyhow::bail!("to come")
+/// What is printed at once while more is waiting to be received.
+const BATCH: usize = 64 * 1024;
+
+/// A pipe that says it has room takes so much without waiting (`PIPE_BUF`).
+const PIECE: usize = 4096;
+
+pub(super) fn run(args: &ReceiveNews, verbosity: Verbosity) -> anyhow::Result<()> {
+    let mut ending = Ending::watch()?;
+    let audience = args.of.audience();
+    let mut receiver = Receiver::open(&audience, &options(args)?)?;
+    let on = receiver.interface().map(ToString::to_string);
+    let mut told = Told::start(verbosity);
+    let by = on
+        .as_deref()
+        .map_or_else(String::new, |on| format!(" on {on}"));
+    told.note(&format!("listening to {audience}{by}"));
+    let mut hearing = Hearing {
+        account: Account::new(),
+        printed: Vec::new(),
+        prints: !args.json,
+        shown: io::stdout().is_terminal(),
+        heard: 0,
+        last: Instant::now(),
+    };
+    let began = Instant::now();
+    let outcome = hearing.all(args, &mut receiver, &mut ending, &mut told);
+    let report = hearing.account.report(receiver.dropped());
+    if args.json {
+        told.end();
+        output::line(&serde_json::to_string(&ReceiveReport {
+            audience: audience.to_string(),
+            interface: on,
+            seconds: began.elapsed().as_secs_f64(),
+            report,
+        })?)?;
+    } else {
+        for line in summary(hearing.heard, &report) {
+            told.note(&line);
+        }
+        told.end();
+    }
+    verdict(args, &outcome?, hearing.heard)
+}
+
+fn options(args: &ReceiveNews) -> anyhow::Result<ReceiveOptions> {
+    let buffer = args.buffer.map(|size| {
+        let most = i32::MAX as u64;
+        let bytes = usize::try_from(size.as_u64()).ok();
+        let bytes = bytes.filter(|_| (1..=most).contains(&size.as_u64()));
+        bytes.ok_or_else(|| WrongUse(format!("--buffer {size} is outside 1 B to {most} B")))
+    });
+    Ok(ReceiveOptions {
+        interface: args.of.interface.clone(),
+        sources: args.source.clone(),
+        buffer: buffer.transpose()?,
+    })
+}
+
+/// Why it ended.
+enum Outcome {
+    Enough,
+    Silence(Duration),
+    Signal(i32),
+}
+
+fn verdict(args: &ReceiveNews, outcome: &Outcome, heard: u64) -> anyhow::Result<()> {
+    match (outcome, args.count) {
+        (Outcome::Silence(patience), Some(count)) => {
+            bail!(
+                "{heard} of {count} came, and then nothing for {patience:?}; `guardhouse news doctor` looks for reasons"
+            )
+        }
+        (Outcome::Silence(patience), None) if heard == 0 => {
+            bail!("nothing came for {patience:?}; `guardhouse news doctor` looks for reasons")
+        }
+        (Outcome::Signal(signal), Some(_)) => Err(Interrupted(*signal).into()),
+        _ => Ok(()),
+    }
+}
+
+struct Hearing {
+    account: Account,
+    /// Lines that are still to be printed.
+    printed: Vec<u8>,
+    prints: bool,
+    /// On a terminal, without control characters.
+    shown: bool,
+    heard: u64,
+    /// When the last datagram came.
+    last: Instant,
+}
+
+impl Hearing {
+    fn all(
+        &mut self,
+        args: &ReceiveNews,
+        receiver: &mut Receiver,
+        ending: &mut Ending,
+        told: &mut Told,
+    ) -> anyhow::Result<Outcome> {
+        let count = args.count.map_or(u64::MAX, |count| count.get() as u64);
+        let patience = args.timeout.as_ref().map(|timeout| timeout.time);
+        loop {
+            while self.heard < count && self.printed.len() < BATCH {
+                let Some(datagram) = receiver.receive(Some(Duration::ZERO))? else {
+                    break;
+                };
+                self.enter(&datagram, told);
+            }
+            if let Some(signal) = self.print(ending)? {
+                return Ok(Outcome::Signal(signal));
+            }
+            if self.heard >= count {
+                return Ok(Outcome::Enough);
+            }
+            let until = patience.and_then(|patience| self.last.checked_add(patience));
+            match ending.wait(Some((receiver.as_fd(), PollFlags::IN)), until)? {
+                Wake::Ready => {}
+                Wake::Time => return Ok(Outcome::Silence(patience.unwrap_or_default())),
+                Wake::Signal(signal) => return Ok(Outcome::Signal(signal)),
+            }
+        }
+    }
+
+    fn enter(&mut self, datagram: &Datagram<'_>, told: &mut Told) {
+        self.last = datagram.at;
+        let from = datagram.from;
+        match Header::decode(datagram.bytes) {
+            Ok(Decoded::Plain(line)) => {
+                self.account.plain(line.len());
+                self.line(line);
+            }
+            Ok(Decoded::Numbered(header, line)) => {
+                let verdict = self
+                    .account
+                    .numbered(&header, from, line.len(), datagram.at);
+                let news = match verdict {
+                    Verdict::Duplicate | Verdict::Ended { .. } => false,
+                    Verdict::Begun { .. }
+                    | Verdict::InOrder
+                    | Verdict::Gap { .. }
+                    | Verdict::Late
+                    | Verdict::Stale => true,
+                };
+                if let Some(text) = told_of(&verdict, &header, from) {
+                    told.warn(&text);
+                }
+                if news {
+                    self.line(line);
+                }
+            }
+            Err(error) => {
+                self.account.malformed();
+                told.warn(&format!("from {from}: {error}; it is not printed"));
+            }
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        self.heard += 1;
+        if !self.prints {
+            return;
+        }
+        if self.shown {
+            self.printed.extend_from_slice(harmless(line).as_bytes());
+        } else {
+            self.printed.extend_from_slice(line);
+        }
+        if !line.ends_with(b"\n") {
+            self.printed.push(b'\n');
+        }
+    }
+
+    /// Prints, and can be ended by a signal while nobody reads.
+    fn print(&mut self, ending: &mut Ending) -> anyhow::Result<Option<i32>> {
+        let mut stdout = io::stdout().lock();
+        for piece in self.printed.chunks(PIECE) {
+            let ready = ending.wait(Some((stdout.as_fd(), PollFlags::OUT)), None)?;
+            if let Wake::Signal(signal) = ready {
+                return Ok(Some(signal));
+            }
+            match stdout.write_all(piece).and_then(|()| stdout.flush()) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    return Err(output::SeenEnough.into());
+                }
+                written => written.context("cannot print")?,
+            }
+        }
+        self.printed.clear();
+        Ok(None)
+    }
+}
+
+/// What of a verdict is worth a line.
+fn told_of(verdict: &Verdict, header: &Header, from: std::net::SocketAddr) -> Option<String> {
+    let stream = format!("stream {:016x}", header.stream);
+    match verdict {
+        Verdict::Begun { again: true, .. } => Some(format!("{from} has started again: {stream}")),
+        Verdict::Begun { first: 1.., .. } => {
+            let first = header.sequence;
+            Some(format!(
+                "{stream} from {from} began before: the first heard is number {first}"
+            ))
+        }
+        Verdict::Gap {
+            from: number,
+            missing,
+        }
+        | Verdict::Ended {
+            missing: missing @ 1..,
+            first: number,
+        } => {
+            let last = number + missing - 1;
+            Some(match missing {
+                1 => format!("lost 1: number {number} of {stream}"),
+                _ => format!("lost {missing}: numbers {number} to {last} of {stream}"),
+            })
+        }
+        _ => None,
+    }
+}
+
+fn summary(heard: u64, report: &Report) -> Vec<String> {
+    let mut lines = vec![format!("heard {heard} lines, {} bytes", report.bytes)];
+    lines.extend(report.streams.iter().map(of_stream));
+    if report.malformed > 0 {
+        lines.push(format!(
+            "{} datagrams only began like numbered ones",
+            report.malformed
+        ));
+    }
+    if let Some(dropped @ 1..) = report.dropped_here {
+        lines.push(format!(
+            "{dropped} datagrams came while this receiver's buffer was full, and are lost; --buffer makes room"
+        ));
+    }
+    lines
+}
+
+fn of_stream(stream: &StreamReport) -> String {
+    let StreamReport {
+        stream: id,
+        from,
+        received,
+        lost,
+        duplicates,
+        reordered,
+        jitter_us,
+        ..
+    } = stream;
+    let share = 100.0 * *lost as f64 / (received + lost).max(1) as f64;
+    let mut text = format!(
+        "stream {id} from {from}: {received} received, {lost} lost ({share:.2} %), {duplicates} duplicates, {reordered} reordered, \
+         jitter {jitter_us:.0} µs"
+    );
+    for (holds, what) in [
+        (
+            stream.first > 0,
+            format!(", heard from number {} on", stream.first),
+        ),
+        (
+            stream.stale > 0,
+            format!(", {} too far behind to tell", stream.stale),
+        ),
+        (stream.restarted, ", a sender that started again".into()),
+        (stream.ended, ", ended".into()),
+    ] {
+        if holds {
+            text.push_str(&what);
+        }
+    }
+    text
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct ReceiveReport {
+    audience: String,
+    interface: Option<String>,
+    seconds: f64,
+    #[serde(flatten)]
+    report: Report,
 }

@@ -1,7 +1,311 @@
-//! `news send`.
+//! `news send`: a line, a datagram.
+//!
+//! The tutorial's sender asks `feof` before it reads, and so sends the last line twice; this one sends what it has read.
 
-use crate::cli::args::{SendNews, Verbosity};
+use super::ending::{Ending, Wake};
+use super::pace::Pace;
+use super::source::{Next, Source, Then};
+use super::told::Told;
+use crate::cli::args::{SendNews, Switch, Verbosity};
+use crate::cli::{Interrupted, WrongUse, output};
+use anyhow::bail;
+use guardhouse::datagram::{Header, Numbering, SendOptions, Sender};
+use serde::Serialize;
+use std::time::{Duration, Instant};
 
-pub(super) fn run(_: &SendNews, _: Verbosity) -> anyhow::Result<()> {
-    anyhow::bail!("to come")
+/// After the last line, when to say that it was the last: what says so may be lost like everything else.
+const ENDS: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(20),
+    Duration::from_millis(200),
+];
+
+/// How often to look for a signal, in lines, where there is no time to wait between them.
+const LOOK_UP: u64 = 64;
+
+pub(super) fn run(args: &SendNews, verbosity: Verbosity) -> anyhow::Result<()> {
+    let room = room(args)?;
+    let mut ending = Ending::watch()?;
+    let then = match (args.repeat, args.follow) {
+        (true, _) => Then::Repeat,
+        (_, true) => Then::Follow,
+        _ => Then::Stop,
+    };
+    let sender = Sender::open(&args.to.audience(), &options(args))?;
+    let source = Source::open(&args.file, then)?;
+    let mut told = Told::start(verbosity);
+    told.note(&greeting(args, &sender));
+    if args.ttl == 0 {
+        told.warn("with --ttl 0 no datagram leaves this host; --ttl 1 reaches the network");
+    }
+    let mut sending = Sending {
+        sender,
+        numbering: args.sequence.then(Numbering::new),
+        room,
+        truncate: args.truncate,
+        datagram: Vec::new(),
+        done: Done::default(),
+        complaint: None,
+    };
+    let began = Instant::now();
+    let outcome = sending.all(args, source, &mut ending, &mut told);
+    let seconds = began.elapsed().as_secs_f64();
+    let done = &sending.done;
+    if args.json {
+        let report = sending.report(seconds);
+        told.end();
+        output::line(&serde_json::to_string(&report)?)?;
+    } else {
+        told.note(&done.to_string());
+        told.end();
+    }
+    if let Some(signal) = outcome?
+        && then == Then::Stop
+    {
+        return Err(Interrupted(signal).into());
+    }
+    if done.refused + done.failed > 0 {
+        let (refused, failed) = (done.refused, done.failed);
+        bail!("{refused} lines were too long for a datagram, and {failed} could not be sent");
+    }
+    Ok(())
+}
+
+fn options(args: &SendNews) -> SendOptions {
+    SendOptions {
+        interface: args.to.interface.clone(),
+        ttl: args.ttl,
+        loops: args.loops == Switch::On,
+        max_datagram: limit(args),
+    }
+}
+
+fn limit(args: &SendNews) -> usize {
+    usize::try_from(args.max_datagram.as_u64()).unwrap_or(usize::MAX)
+}
+
+/// Bytes that a datagram has for its line.
+fn room(args: &SendNews) -> anyhow::Result<usize> {
+    let limit = limit(args);
+    if !args.sequence {
+        return Ok(limit);
+    }
+    let room = limit.checked_sub(Header::LENGTH).filter(|room| *room > 0);
+    let sentence = || {
+        let header = Header::LENGTH;
+        WrongUse(format!(
+            "--max-datagram {limit} leaves nothing for a line after the {header} bytes of --sequence; it must be more than {header}"
+        ))
+    };
+    Ok(room.ok_or_else(sentence)?)
+}
+
+fn greeting(args: &SendNews, sender: &Sender) -> String {
+    let by = sender.interface();
+    let by = by.map_or_else(String::new, |by| format!(" on {by}"));
+    let how_often = match args.rate {
+        Some(rate) => format!("{rate} lines a second"),
+        None => format!("a line every {}", args.interval),
+    };
+    format!("sending to {}{by}, {how_often}", sender.audience())
+}
+
+struct Sending {
+    sender: Sender,
+    numbering: Option<Numbering>,
+    /// Bytes that a datagram has for its line.
+    room: usize,
+    truncate: bool,
+    datagram: Vec<u8>,
+    done: Done,
+    /// What the last send that failed said: the same is told once.
+    complaint: Option<String>,
+}
+
+#[derive(Default)]
+struct Done {
+    sent: u64,
+    bytes: u64,
+    cut: u64,
+    refused: u64,
+    failed: u64,
+}
+
+impl Sending {
+    /// Until the lines, the count or somebody's patience end. Says which signal it was.
+    fn all(
+        &mut self,
+        args: &SendNews,
+        mut source: Source,
+        ending: &mut Ending,
+        told: &mut Told,
+    ) -> anyhow::Result<Option<i32>> {
+        let interval = match args.rate {
+            Some(rate) => rate.interval(),
+            None => args.interval.time,
+        };
+        let mut pace = Pace::new(interval);
+        let count = args.count.map_or(u64::MAX, |count| count.get() as u64);
+        let mut lines = 0_u64;
+        let mut signal = None;
+        while self.done.sent + self.done.failed < count {
+            let text = match source.next(ending)? {
+                Next::Line { text, length } => self.fit(text, length, told),
+                Next::Over => break,
+                Next::Signal(number) => {
+                    signal = Some(number);
+                    break;
+                }
+            };
+            let Some(text) = text else { continue };
+            let now = Instant::now();
+            let due = pace.next(now);
+            lines += 1;
+            if (due > now || lines.is_multiple_of(LOOK_UP))
+                && let Wake::Signal(number) = ending.wait(None, Some(due))?
+            {
+                signal = Some(number);
+                break;
+            }
+            self.send(&text, told)?;
+        }
+        if source.unfinished() > 0 {
+            let bytes = source.unfinished();
+            told.warn(&format!(
+                "{bytes} bytes of a line without an end were not sent"
+            ));
+        }
+        self.end(ending)?;
+        Ok(signal)
+    }
+
+    /// The line, if it fits a datagram or may be cut to fit.
+    fn fit(&mut self, mut text: Vec<u8>, length: usize, told: &mut Told) -> Option<Vec<u8>> {
+        if length <= self.room {
+            return Some(text);
+        }
+        if !self.truncate {
+            self.done.refused += 1;
+            told.warn(&format!(
+                "a line of {length} bytes is refused: a datagram has room for {} (--max-datagram); --truncate cuts it",
+                self.room
+            ));
+            return None;
+        }
+        self.done.cut += 1;
+        let newline = text.len() < length || text.ends_with(b"\n");
+        let mut keep = self.room - usize::from(newline && self.room > 1);
+        // Not within a character: its other bytes begin with the bits 10.
+        while keep > 1 && text.get(keep).is_some_and(|byte| byte & 0xc0 == 0x80) {
+            keep -= 1;
+        }
+        text.truncate(keep);
+        if newline && self.room > 1 {
+            text.push(b'\n');
+        }
+        Some(text)
+    }
+
+    /// # Errors
+    /// If nothing was sent before: then it is not the network's mood, but how it is set up.
+    fn send(&mut self, text: &[u8], told: &mut Told) -> anyhow::Result<()> {
+        self.datagram.clear();
+        if let Some(numbering) = &mut self.numbering {
+            self.datagram.extend(numbering.next_header().encode());
+        }
+        self.datagram.extend_from_slice(text);
+        match self.sender.send(&self.datagram) {
+            Ok(()) => {
+                self.done.sent += 1;
+                self.done.bytes += text.len() as u64;
+                if self.complaint.take().is_some() {
+                    told.warn("sending works again");
+                }
+            }
+            Err(error) if self.done.sent == 0 => return Err(error.into()),
+            // The number stays used: receivers are to know that something is missing.
+            Err(error) => {
+                self.done.failed += 1;
+                let complaint = error.to_string();
+                if self.complaint.as_ref() != Some(&complaint) {
+                    told.warn(&complaint);
+                    self.complaint = Some(complaint);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&self, ending: &mut Ending) -> anyhow::Result<()> {
+        let Some(numbering) = self
+            .numbering
+            .as_ref()
+            .filter(|numbering| numbering.count() > 0)
+        else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        for after in ENDS {
+            // Who says it again does not want to wait.
+            if let Wake::Signal(_) = ending.wait(None, Some(now + after))? {
+                break;
+            }
+            // Nobody is told anything by one that fails.
+            let _ = self.sender.send(&numbering.end().encode());
+        }
+        Ok(())
+    }
+
+    fn report(&self, seconds: f64) -> SendReport {
+        let Done {
+            sent,
+            bytes,
+            cut,
+            refused,
+            failed,
+        } = self.done;
+        let stream = self.numbering.as_ref().map(Numbering::stream);
+        SendReport {
+            audience: self.sender.audience().to_string(),
+            interface: self.sender.interface().map(ToString::to_string),
+            stream: stream.map(|stream| format!("{stream:016x}")),
+            sent,
+            bytes,
+            cut,
+            refused,
+            failed,
+            seconds,
+        }
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct SendReport {
+    audience: String,
+    interface: Option<String>,
+    stream: Option<String>,
+    sent: u64,
+    bytes: u64,
+    cut: u64,
+    refused: u64,
+    failed: u64,
+    seconds: f64,
+}
+
+impl std::fmt::Display for Done {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { sent, bytes, .. } = self;
+        write!(f, "sent {sent} lines, {bytes} bytes")?;
+        for (count, what) in [
+            (self.cut, "cut"),
+            (self.refused, "refused"),
+            (self.failed, "failed"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -69,9 +69,10 @@ impl Stream {
         self.heard = at;
         if header.kind == Kind::End {
             self.newest = self.newest.max(header.sent_at);
+            let first = self.next;
             let missing = self.skip_to(header.sequence);
             self.ended = true;
-            return Verdict::Ended { missing };
+            return Verdict::Ended { first, missing };
         }
         self.bytes += news as u64;
         let sequence = header.sequence;

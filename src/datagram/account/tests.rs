@@ -75,8 +75,20 @@ fn the_end_tells_how_many_of_the_last_were_lost_and_a_straggler_is_found_again()
     let (mut account, _) = entered(&[0, 1]);
     let now = Instant::now();
     let mut told = |header: &Header| account.numbered(header, home(), 0, now);
-    assert_eq!(told(&end(1, 5)), Verdict::Ended { missing: 3 });
-    assert_eq!(told(&end(1, 5)), Verdict::Ended { missing: 0 });
+    assert_eq!(
+        told(&end(1, 5)),
+        Verdict::Ended {
+            first: 2,
+            missing: 3
+        }
+    );
+    assert_eq!(
+        told(&end(1, 5)),
+        Verdict::Ended {
+            first: 5,
+            missing: 0
+        }
+    );
     assert_eq!(told(&news(1, 4)), Verdict::Late);
     let stream = &account.report(None).streams[0];
     assert_eq!((stream.next, stream.received, stream.lost), (5, 3, 2));
@@ -87,7 +99,13 @@ fn the_end_tells_how_many_of_the_last_were_lost_and_a_straggler_is_found_again()
 fn an_end_of_which_nothing_else_was_heard_begins_no_stream() {
     let mut account = Account::new();
     let told = account.numbered(&end(1, 9), home(), 0, Instant::now());
-    assert_eq!(told, Verdict::Ended { missing: 0 });
+    assert_eq!(
+        told,
+        Verdict::Ended {
+            first: 9,
+            missing: 0
+        }
+    );
     assert!(account.report(None).streams.is_empty());
 }
 

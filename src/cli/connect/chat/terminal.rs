@@ -8,12 +8,12 @@ mod history;
 mod keys;
 mod layout;
 mod raw;
-mod signals;
 
 use super::face::Face;
 use super::paint::Paint;
 use crate::cli::Interrupted;
 use crate::cli::output::{self, harmless};
+use crate::cli::signals::{self, Signals};
 use anyhow::Context;
 use editor::{Did, Editor};
 use keys::Keys;
@@ -21,7 +21,6 @@ use layout::{Layout, Shape};
 use raw::Raw;
 use rustix::io::Errno;
 use signal_hook::consts::{SIGCONT, SIGINT, SIGWINCH};
-use signals::Signals;
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -42,7 +41,8 @@ pub(super) struct Terminal {
 
 impl Terminal {
     pub(super) fn open(name: &str, paint: Paint) -> anyhow::Result<Self> {
-        let signals = Signals::watch().context("cannot watch for signals")?;
+        let signals =
+            Signals::watch(&Signals::OF_A_TERMINAL).context("cannot watch for signals")?;
         let raw = Raw::enter().context("cannot take over the terminal")?;
         Ok(Self {
             raw,

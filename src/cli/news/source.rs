@@ -1,0 +1,260 @@
+//! [`Source`]: the lines of a file, of a pipe or of stdin, as they are there to be sent.
+
+use super::ending::{Ending, Wake};
+use crate::cli::WrongUse;
+use anyhow::{Context, bail};
+use rustix::event::PollFlags;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What comes after the end of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Stop,
+    Repeat,
+    Follow,
+}
+
+/// The next that a source has.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A line, with its newline unless it is the last and has none. Of one that is longer than any datagram, the beginning.
+    Line {
+        text: Vec<u8>,
+        /// Bytes of it, kept or not.
+        length: usize,
+    },
+    /// There are no more.
+    Over,
+    /// A signal came while it waited.
+    Signal(i32),
+}
+
+pub(super) struct Source {
+    input: Input,
+    then: Then,
+    chunk: Box<[u8]>,
+    /// What was read, and where the next line begins in it.
+    read: std::ops::Range<usize>,
+    line: Unfinished,
+    /// Lines since the beginning of the file.
+    lines: u64,
+}
+
+enum Input {
+    Stdin,
+    File { file: File, path: PathBuf },
+}
+
+/// A line as far as it has come.
+#[derive(Default)]
+struct Unfinished {
+    text: Vec<u8>,
+    length: usize,
+}
+
+/// No datagram is longer, so no more of a line need be kept.
+const LONGEST: usize = 65_536;
+
+/// How often to look whether a file has grown: there is no event for that which every file system has.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+impl Source {
+    pub(super) fn open(path: &Path, then: Then) -> anyhow::Result<Self> {
+        let input = if path == Path::new("-") {
+            if then != Then::Stop {
+                let flag = if then == Then::Repeat {
+                    "--repeat"
+                } else {
+                    "--follow"
+                };
+                let sentence = format!(
+                    "{flag} needs a file: - is stdin, which is read once, as it comes, to its end; name a file, or leave out {flag}"
+                );
+                return Err(WrongUse(sentence).into());
+            }
+            Input::Stdin
+        } else {
+            Input::File {
+                file: open(path)?,
+                path: path.into(),
+            }
+        };
+        Ok(Self {
+            input,
+            then,
+            chunk: vec![0; 64 * 1024].into(),
+            read: 0..0,
+            line: Unfinished::default(),
+            lines: 0,
+        })
+    }
+
+    /// Bytes of a line that has no end yet.
+    pub(super) fn unfinished(&self) -> usize {
+        self.line.length
+    }
+
+    /// The next line; waits for it, as long as no signal comes.
+    pub(super) fn next(&mut self, ending: &mut Ending) -> anyhow::Result<Next> {
+        loop {
+            if let Some(line) = self.take() {
+                return Ok(line);
+            }
+            if let Wake::Signal(signal) = ending.wait(Some((self.fd(), PollFlags::IN)), None)? {
+                return Ok(Next::Signal(signal));
+            }
+            match self.fill()? {
+                1.. => {}
+                0 => {
+                    if let Some(next) = self.end(ending)? {
+                        return Ok(next);
+                    }
+                }
+            }
+        }
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        match &self.input {
+            Input::Stdin => rustix::stdio::stdin(),
+            Input::File { file, .. } => file.as_fd(),
+        }
+    }
+
+    /// A whole line of what was read.
+    fn take(&mut self) -> Option<Next> {
+        let rest = &self.chunk[self.read.clone()];
+        let Some(newline) = memchr::memchr(b'\n', rest) else {
+            self.line.add(rest);
+            self.read = 0..0;
+            return None;
+        };
+        self.line.add(&rest[..=newline]);
+        self.read.start += newline + 1;
+        Some(self.finished())
+    }
+
+    fn finished(&mut self) -> Next {
+        self.lines += 1;
+        let Unfinished { text, length } = std::mem::take(&mut self.line);
+        Next::Line { text, length }
+    }
+
+    fn fill(&mut self) -> anyhow::Result<usize> {
+        let read = loop {
+            // Not through `Stdin`: what its buffer held back, poll would not know of.
+            let read = match &mut self.input {
+                Input::Stdin => rustix::io::read(io::stdin(), &mut *self.chunk).map_err(Into::into),
+                Input::File { file, .. } => file.read(&mut self.chunk),
+            };
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A pipe that is ready for nobody any more.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break 0,
+                read => break read.with_context(|| format!("cannot read {}", self.name()))?,
+            }
+        };
+        self.read = 0..read;
+        Ok(read)
+    }
+
+    fn name(&self) -> String {
+        match &self.input {
+            Input::Stdin => "stdin".into(),
+            Input::File { path, .. } => path.display().to_string(),
+        }
+    }
+
+    /// Nothing more for now. `None`: look again.
+    fn end(&mut self, ending: &mut Ending) -> anyhow::Result<Option<Next>> {
+        let last = self.then != Then::Follow && self.line.length > 0;
+        if last {
+            return Ok(Some(self.finished()));
+        }
+        match (&mut self.input, self.then) {
+            (Input::File { file, path }, Then::Repeat) => {
+                if self.lines == 0 {
+                    bail!("{} has no line to repeat", path.display());
+                }
+                let begin = file.seek(SeekFrom::Start(0));
+                begin.with_context(|| {
+                    let path = path.display();
+                    format!("cannot repeat {path}: only a regular file can be read again")
+                })?;
+                self.lines = 0;
+                Ok(None)
+            }
+            (Input::File { .. }, Then::Follow) => {
+                if let Wake::Signal(signal) =
+                    ending.wait(None, Some(Instant::now() + LOOK_AGAIN))?
+                {
+                    return Ok(Some(Next::Signal(signal)));
+                }
+                self.catch_up()?;
+                Ok(None)
+            }
+            _ => Ok(Some(Next::Over)),
+        }
+    }
+
+    /// The file may have been cut, or another may have taken its place: that one is read from its beginning. Of the one
+    /// before, everything was.
+    fn catch_up(&mut self) -> anyhow::Result<()> {
+        let Input::File { file, path } = &mut self.input else {
+            return Ok(());
+        };
+        let own = file
+            .metadata()
+            .with_context(|| format!("cannot look at {}", path.display()))?;
+        if let Ok(there) = std::fs::metadata(&*path)
+            && identity(&there) != identity(&own)
+        {
+            // It may be gone again.
+            if let Ok(new) = open(path) {
+                *file = new;
+                self.line = Unfinished::default();
+            }
+            return Ok(());
+        }
+        // Pipes have no position.
+        if own.is_file()
+            && let Ok(at) = file.stream_position()
+            && own.len() < at
+        {
+            file.seek(SeekFrom::Start(0))
+                .with_context(|| format!("cannot read {} again", path.display()))?;
+            self.line = Unfinished::default();
+        }
+        Ok(())
+    }
+}
+
+impl Unfinished {
+    fn add(&mut self, bytes: &[u8]) {
+        let room = LONGEST.saturating_sub(self.text.len());
+        self.text.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        self.length += bytes.len();
+    }
+}
+
+/// Without waiting for somebody to write, where it is a pipe with a name: a signal is to end that, too.
+fn open(path: &Path) -> anyhow::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(libc::O_NONBLOCK);
+    let opened = options.open(path);
+    opened.with_context(|| {
+        format!(
+            "cannot open {}; name a file, or - for stdin",
+            path.display()
+        )
+    })
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
