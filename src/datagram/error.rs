@@ -127,12 +127,12 @@ pub enum DatagramError {
         limit: usize,
     },
     /// A system call failed.
-    #[error("cannot {what}: {source}{advice}")]
+    #[error("cannot {what}: {cause}{advice}")]
     System {
         /// What was tried, with its values.
         what: String,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
         /// What to do about it; begins with a separator, or is empty.
         advice: &'static str,
     },
@@ -140,12 +140,12 @@ pub enum DatagramError {
 
 impl DatagramError {
     /// A system call's failure, with what is known to help.
-    pub(super) fn system(what: impl Into<String>, source: impl Into<io::Error>) -> Self {
-        let source = source.into();
+    pub(super) fn system(what: impl Into<String>, cause: impl Into<io::Error>) -> Self {
+        let cause = cause.into();
         Self::System {
             what: what.into(),
-            advice: advice(&source),
-            source,
+            advice: advice(&cause),
+            cause,
         }
     }
 

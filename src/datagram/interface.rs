@@ -40,7 +40,7 @@ impl Interface {
     pub fn all() -> Result<Vec<Self>, DatagramError> {
         let entries = getifaddrs().map_err(|error| DatagramError::System {
             what: "list the network interfaces".into(),
-            source: error.into(),
+            cause: error.into(),
             advice: "",
         })?;
         let mut all: Vec<Self> = Vec::new();

@@ -231,12 +231,5 @@ pub(super) fn usable(by: &Interface, audience: &Audience) -> Result<(), Datagram
     if matches!(audience, Audience::Group(_)) && !by.carries_groups(v4) {
         return Err(DatagramError::NoMulticast { name: name() });
     }
-    if v4 && by.v4.is_empty() {
-        return Err(DatagramError::NoAddress {
-            name: name(),
-            family: "IPv4",
-            audience: audience.to_string(),
-        });
-    }
     Ok(())
 }

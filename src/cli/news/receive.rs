@@ -42,6 +42,12 @@ pub(super) fn run(args: &ReceiveNews, verbosity: Verbosity) -> anyhow::Result<()
     let began = Instant::now();
     let outcome = hearing.all(args, &mut receiver, &mut ending, &mut told);
     let report = hearing.account.report(receiver.dropped());
+    if outcome.is_ok() && !hearing.printed.is_empty() {
+        let bytes = hearing.printed.len();
+        told.warn(&format!(
+            "{bytes} bytes of lines were not printed: nobody reads stdout"
+        ));
+    }
     if args.json {
         told.end();
         output::line(&serde_json::to_string(&ReceiveReport {
@@ -191,16 +197,19 @@ impl Hearing {
     /// Prints, and can be ended by a signal while nobody reads.
     fn print(&mut self, ending: &mut Ending) -> anyhow::Result<Option<i32>> {
         let mut stdout = io::stdout().lock();
+        let mut written = 0;
         for piece in self.printed.chunks(PIECE) {
             let ready = ending.wait(Some((stdout.as_fd(), PollFlags::OUT)), None)?;
             if let Wake::Signal(signal) = ready {
+                self.printed.drain(..written);
                 return Ok(Some(signal));
             }
+            written += piece.len();
             match stdout.write_all(piece).and_then(|()| stdout.flush()) {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                     return Err(output::SeenEnough.into());
                 }
-                written => written.context("cannot print")?,
+                done => done.context("cannot print")?,
             }
         }
         self.printed.clear();

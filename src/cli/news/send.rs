@@ -105,6 +105,7 @@ fn greeting(args: &SendNews, sender: &Sender) -> String {
     let by = by.map_or_else(String::new, |by| format!(" on {by}"));
     let how_often = match args.rate {
         Some(rate) => format!("{rate} lines a second"),
+        None if args.interval.time.is_zero() => "as fast as it goes".into(),
         None => format!("a line every {}", args.interval),
     };
     format!("sending to {}{by}, {how_often}", sender.audience())
