@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// What is printed at once while more is waiting to be received.
 const BATCH: usize = 64 * 1024;
 
+/// Datagrams that are received before anybody looks for a signal.
+const MOST_AT_ONCE: usize = 1024;
+
 /// A pipe that says it has room takes so much without waiting (`PIPE_BUF`).
 const PIECE: usize = 4096;
 
@@ -124,7 +127,10 @@ impl Hearing {
         let count = args.count.map_or(u64::MAX, |count| count.get() as u64);
         let patience = args.timeout.as_ref().map(|timeout| timeout.time);
         loop {
-            while self.heard < count && self.printed.len() < BATCH {
+            for _ in 0..MOST_AT_ONCE {
+                if self.heard >= count || self.printed.len() >= BATCH {
+                    break;
+                }
                 let Some(datagram) = receiver.receive(Some(Duration::ZERO))? else {
                     break;
                 };
@@ -221,7 +227,8 @@ impl Hearing {
 fn told_of(verdict: &Verdict, header: &Header, from: std::net::SocketAddr) -> Option<String> {
     let stream = format!("stream {:016x}", header.stream);
     match verdict {
-        Verdict::Begun { again: true, .. } => Some(format!("{from} has started again: {stream}")),
+        // Started again, or a second one beside the first: the next datagrams will tell.
+        Verdict::Begun { again: true, .. } => Some(format!("another stream from {from}: {stream}")),
         Verdict::Begun { first: 1.., .. } => {
             let first = header.sequence;
             Some(format!(

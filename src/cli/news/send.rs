@@ -150,15 +150,14 @@ impl Sending {
         let mut lines = 0_u64;
         let mut signal = None;
         while self.done.sent + self.done.failed < count {
-            let text = match source.next(ending)? {
-                Next::Line { text, length } => self.fit(text, length, told),
+            let (text, length) = match source.next(ending)? {
+                Next::Line { text, length } => (text, length),
                 Next::Over => break,
                 Next::Signal(number) => {
                     signal = Some(number);
                     break;
                 }
             };
-            let Some(text) = text else { continue };
             let now = Instant::now();
             let due = pace.next(now);
             lines += 1;
@@ -168,6 +167,9 @@ impl Sending {
                 signal = Some(number);
                 break;
             }
+            let Some(text) = self.fit(text, length, told) else {
+                continue;
+            };
             self.send(&text, told)?;
         }
         if source.unfinished() > 0 {
