@@ -1,0 +1,9 @@
+//! News by multicast and broadcast, as whole commands: on the loopback interface, and between hosts that are network
+//! namespaces. No datagram leaves the machine.
+
+#[path = "../common/child.rs"]
+mod child;
+#[path = "../common/mod.rs"]
+mod common;
+
+mod netns;
