@@ -21,7 +21,7 @@ const SWITCH: &str = "sw";
 const ROUTER: &str = "r";
 
 impl Network {
-    /// Three hosts on a bridge: 10.77.0.1 to 3, fd77::1 to 3 and fe80::77:1 to 3, each by its `eth0`, with a route for groups
+    /// Three hosts on a bridge: 10.77.0.1 to 3, `fd77::1` to 3 and `fe80::77:1` to 3, each by its `eth0`, with a route for groups
     /// and one for 255.255.255.255. The bridge copies everything to everybody.
     ///
     /// `None` where there can be no namespaces; it has printed why.
