@@ -6,4 +6,6 @@ mod child;
 #[path = "../common/mod.rs"]
 mod common;
 
+mod hosts;
 mod netns;
+mod stage;

@@ -1,0 +1,1 @@
+//! News on the loopback interface.

@@ -1,0 +1,128 @@
+//! What the tests of news share: a port of their own, files to send, and commands that are waited for.
+
+use crate::child::{Ended, Program, guardhouse};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::net::UdpSocket;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A port for groups and broadcasts on the loopback interface, which no other test takes as long as this is there: the same port
+/// of 127.0.0.1 is held.
+pub(crate) struct Port {
+    held: UdpSocket,
+}
+
+impl Port {
+    pub(crate) fn free() -> Self {
+        let held = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self { held }
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.held.local_addr().unwrap().port()
+    }
+
+    /// The tutorial's group.
+    pub(crate) fn group(&self) -> String {
+        format!("--group 224.1.1.2:{}", self.number())
+    }
+
+    pub(crate) fn other_group(&self) -> String {
+        format!("--group 224.1.1.3:{}", self.number())
+    }
+
+    pub(crate) fn broadcast(&self) -> String {
+        format!("--broadcast 127.255.255.255:{}", self.number())
+    }
+}
+
+/// `news` with these words, pinned to the loopback interface.
+pub(crate) fn on_loopback(args: &str) -> Program {
+    let args = format!("news {args} --interface 127.0.0.1");
+    let args: Vec<&str> = args.split_whitespace().collect();
+    Program::start(guardhouse(&args))
+}
+
+/// `news receive`, listening.
+pub(crate) fn receiver(args: &str) -> Program {
+    listening(on_loopback(&format!("receive {args}")))
+}
+
+/// What is sent from now on, it hears.
+pub(crate) fn listening(receiver: Program) -> Program {
+    receiver.err.until("that it listens", |err| {
+        err.contains("listening to ") && err.contains('\n')
+    });
+    receiver
+}
+
+/// `news send` of a file, to its end.
+pub(crate) fn sent(args: &str, file: &NewsFile) -> Ended {
+    on_loopback(&format!("send {args} {file}")).ended()
+}
+
+/// It ended well; what it printed.
+pub(crate) fn well(ended: Ended) -> String {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended.out
+}
+
+/// A file of the test, gone when the test is.
+pub(crate) struct NewsFile(PathBuf);
+
+impl NewsFile {
+    pub(crate) fn of(text: impl AsRef<[u8]>) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("news-{}-{count}.txt", process::id());
+        let file = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+        file.rewrite(text);
+        file
+    }
+
+    /// Begins the same file anew.
+    pub(crate) fn rewrite(&self, text: impl AsRef<[u8]>) {
+        fs::write(&self.0, text).unwrap();
+    }
+
+    pub(crate) fn append(&self, text: &str) {
+        let mut file = OpenOptions::new().append(true).open(&self.0).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+}
+
+impl Deref for NewsFile {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for NewsFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+impl Drop for NewsFile {
+    fn drop(&mut self) {
+        // What is left behind is in the directory of the build.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Whether there is such a program; if not, it has said so.
+pub(crate) fn is_here(program: &str) -> bool {
+    let version = process::Command::new(program)
+        .arg("-V")
+        .stdin(process::Stdio::null())
+        .output();
+    if let Err(error) = &version {
+        eprintln!("skipped: it takes {program}, which does not start: {error}");
+    }
+    version.is_ok()
+}
