@@ -7,7 +7,7 @@ mod serve;
 
 pub(crate) use compare::Compare;
 pub(crate) use connect::{Attempts, ChatClient, Connect};
-pub(crate) use news::{Doctor, News, ReceiveNews, SendNews};
+pub(crate) use news::{Doctor, For, News, ReceiveNews, SendNews};
 pub(crate) use serve::Serve;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum, builder::PossibleValue};

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod ending;
+mod flags;
 mod pace;
 mod receive;
 mod send;
@@ -19,7 +20,11 @@ pub(crate) fn run(news: &News, verbosity: Verbosity) -> anyhow::Result<()> {
         News::Doctor(args) => doctor::run(args, verbosity),
     };
     done.map_err(|error| match error.downcast_ref::<DatagramError>() {
-        Some(cause) if cause.is_wrong_use() => WrongUse(format!("{error:#}")).into(),
+        Some(cause) if cause.is_wrong_use() => {
+            let flags = flags::at_fault(news, cause);
+            let flags = flags.map_or_else(String::new, |flags| format!("{flags}: "));
+            WrongUse(format!("{flags}{error:#}")).into()
+        }
         _ => error,
     })
 }
