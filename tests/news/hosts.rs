@@ -1,6 +1,7 @@
 //! News between hosts: who hears them, how far they get, and what becomes of them when a cable is pulled.
 
 use crate::child::{Ended, Program};
+use crate::common::numbered_lines;
 use crate::netns::{Host, Network};
 use crate::stage::{NewsFile, is_here, listening, well};
 use rustix::process::Signal;
@@ -49,6 +50,21 @@ fn a_broadcast_is_heard_by_every_host() {
         for receiver in all {
             assert_eq!(well(receiver.ended()), "for all\n", "{to}");
         }
+    }
+}
+
+#[test]
+fn without_loop_other_hosts_hear_it_and_this_one_does_not() {
+    let Some(network) = Network::on_a_bridge() else {
+        return;
+    };
+    for group in ["--group 224.1.1.2:7777", "--group [ff15::7777]:7777"] {
+        let here = receiver(network.host(1), &format!("{group} --count 1"));
+        let there = receiver(network.host(2), &format!("{group} --count 2"));
+        say(network.host(1), &format!("{group} --loop off"), "hush\n");
+        say(network.host(1), group, "aloud\n");
+        assert_eq!(well(here.ended()), "aloud\n", "{group}");
+        assert_eq!(well(there.ended()), "hush\naloud\n", "{group}");
     }
 }
 
@@ -135,7 +151,7 @@ fn a_cut_link_shows_up_as_a_loss_and_the_receiver_goes_on() {
     let Some(network) = Network::on_a_bridge() else {
         return;
     };
-    let lines: String = (0..5000).map(|number| format!("line {number}\n")).collect();
+    let lines = numbered_lines("", 5000);
     let file = NewsFile::of(&lines);
     let group = "--group 224.1.1.2:7777";
     let [cut, whole] = [2, 3].map(|number| receiver(network.host(number), group));
@@ -170,7 +186,7 @@ fn a_cut_link_shows_up_as_a_loss_and_the_receiver_goes_on() {
         receiver.ended()
     });
     assert_eq!((cut.code, whole.code), (Some(0), Some(0)));
-    assert_eq!(told_lost(&whole), []);
+    assert!(told_lost(&whole).is_empty(), "{}", whole.err);
     let sent = lines.lines().take(sent);
     let lost = told_lost(&cut);
     assert!(lost.len() >= WHILE_CUT, "{}", cut.err);

@@ -6,6 +6,12 @@ mod child;
 #[path = "../common/mod.rs"]
 mod common;
 
+mod counts;
+mod ends;
+mod foreign;
 mod hosts;
+mod lines;
+mod loopback;
 mod netns;
 mod stage;
+mod wrong_use;

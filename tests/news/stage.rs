@@ -70,6 +70,28 @@ pub(crate) fn well(ended: Ended) -> String {
     ended.out
 }
 
+/// What a socket has before its program takes it.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) bytes: u64,
+    /// Datagrams that found no room.
+    pub(crate) dropped: u64,
+}
+
+/// As the kernel tells it of the one receiver of the tutorial's group.
+pub(crate) fn waiting(port: &Port) -> Waiting {
+    let sockets = fs::read_to_string("/proc/net/udp").unwrap();
+    let group = u32::from_ne_bytes([224, 1, 1, 2]);
+    let bound = format!(" {group:08X}:{:04X} ", port.number());
+    let line = sockets.lines().find(|line| line.contains(&bound)).unwrap();
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let (_, bytes) = fields[4].split_once(':').unwrap();
+    Waiting {
+        bytes: u64::from_str_radix(bytes, 16).unwrap(),
+        dropped: fields.last().unwrap().parse().unwrap(),
+    }
+}
+
 /// A file of the test, gone when the test is.
 pub(crate) struct NewsFile(PathBuf);
 

@@ -1,0 +1,156 @@
+//! What becomes a datagram: lines of a file, of one that grows, of stdin; and what is too long for one.
+
+use crate::child::Program;
+use crate::stage::{NewsFile, Port, on_loopback, receiver, sent, well};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::fs;
+
+/// The counts that a sender's report has.
+fn counts(json: &str) -> [u64; 5] {
+    let report: Value = serde_json::from_str(json).unwrap();
+    ["sent", "bytes", "cut", "refused", "failed"].map(|name| report[name].as_u64().unwrap())
+}
+
+#[test]
+fn a_line_that_is_too_long_is_refused_and_the_others_are_sent() {
+    let port = Port::free();
+    let group = port.group();
+    let fits = "f".repeat(1399);
+    let long = "l".repeat(1400);
+    let longest = "m".repeat(100_000);
+    let file = NewsFile::of(format!("short\n{long}\n{fits}\n{longest}\nthe end"));
+    for json in ["", "--json"] {
+        let receiver = receiver(&format!("{group} --count 3"));
+        let ended = sent(&format!("{group} --rate 1000/s {json}"), &file);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        for told in [
+            "a line of 1401 bytes is refused",
+            "a line of 100001 bytes is refused",
+            "--max-datagram",
+            "--truncate",
+            "2 lines were too long",
+        ] {
+            assert!(ended.err.contains(told), "no {told:?} in {}", ended.err);
+        }
+        if json.is_empty() {
+            assert!(ended.err.contains("sent 3 lines, 1413 bytes, 2 refused"));
+        } else {
+            assert_eq!(counts(&ended.out), [3, 1413, 0, 2, 0]);
+        }
+        let heard = format!("short\n{fits}\nthe end\n");
+        assert_eq!(well(receiver.ended()), heard);
+    }
+}
+
+#[test]
+fn a_line_that_may_be_cut_is_cut_between_two_characters_and_keeps_its_newline() {
+    let port = Port::free();
+    let group = port.group();
+    // Of 3 bytes each: with the newline, 6 of them fit 20.
+    let file = NewsFile::of("가나다라마바사아자차카타파하\nit rains\n");
+    for limit in ["--max-datagram 20", "--max-datagram 52 --sequence"] {
+        let receiver = receiver(&format!("{group} --count 2"));
+        let ended = sent(
+            &format!("{group} --truncate {limit} --rate 1000/s --json"),
+            &file,
+        );
+        assert_eq!(counts(&well(ended)), [2, 28, 1, 0, 0]);
+        assert_eq!(
+            well(receiver.ended()),
+            "가나다라마바\nit rains\n",
+            "{limit}"
+        );
+    }
+}
+
+#[test]
+fn a_file_is_sent_again_from_its_beginning_until_the_count() {
+    let port = Port::free();
+    let group = port.group();
+    let receiver = receiver(&format!("{group} --count 5"));
+    let file = NewsFile::of("one\ntwo");
+    well(sent(
+        &format!("{group} --repeat --count 5 --rate 1000/s"),
+        &file,
+    ));
+    assert_eq!(well(receiver.ended()), "one\ntwo\none\ntwo\none\n");
+}
+
+#[test]
+fn of_a_file_only_so_many_lines_are_sent_as_the_count_says() {
+    let port = Port::free();
+    let group = port.group();
+    let receiver = receiver(&format!("{group} --count 2"));
+    let file = NewsFile::of("one\ntwo\nthree\n");
+    let ended = sent(&format!("{group} --count 2 --rate 1000/s --json"), &file);
+    assert_eq!(counts(&well(ended)), [2, 8, 0, 0, 0]);
+    assert_eq!(well(receiver.ended()), "one\ntwo\n");
+}
+
+#[test]
+fn a_line_of_stdin_is_sent_when_it_comes() {
+    let port = Port::free();
+    let group = port.group();
+    let receiver = receiver(&group);
+    let mut sender = on_loopback(&format!("send {group} --interval 0s -"));
+    sender.say("one\ntw");
+    receiver.out.until("the first line", |out| out == "one\n");
+    sender.say("o\nlast");
+    receiver
+        .out
+        .until("the second line", |out| out == "one\ntwo\n");
+    well(sender.ended());
+    receiver.out.until("the last, which has no end", |out| {
+        out == "one\ntwo\nlast\n"
+    });
+}
+
+/// A sender that follows `file`, and somebody who hears it.
+fn followed(port: &Port, file: &NewsFile) -> (Program, Program) {
+    let group = port.group();
+    let receiver = receiver(&group);
+    let sender = on_loopback(&format!("send {group} --follow --interval 0s {file}"));
+    (receiver, sender)
+}
+
+fn hears(receiver: &Program, all: &str) {
+    receiver.out.until("these lines", |out| out == all);
+}
+
+#[test]
+fn lines_that_are_added_are_sent() {
+    let port = Port::free();
+    let file = NewsFile::of("one\n");
+    let (receiver, sender) = followed(&port, &file);
+    hears(&receiver, "one\n");
+    file.append("two\nthr");
+    hears(&receiver, "one\ntwo\n");
+    file.append("ee\nno end");
+    hears(&receiver, "one\ntwo\nthree\n");
+    sender.signal(Signal::INT);
+    let ended = sender.ended();
+    assert!(
+        ended.err.contains("sent 3 lines, 14 bytes"),
+        "{}",
+        ended.err
+    );
+    well(ended);
+}
+
+#[test]
+fn a_file_that_was_cut_or_replaced_is_followed_from_its_beginning() {
+    let port = Port::free();
+    let file = NewsFile::of("a line\nanother line\n");
+    let (receiver, sender) = followed(&port, &file);
+    hears(&receiver, "a line\nanother line\n");
+    file.rewrite("cut\n");
+    hears(&receiver, "a line\nanother line\ncut\n");
+    let other = NewsFile::of("replaced\n");
+    fs::rename(&*other, &*file).unwrap();
+    hears(&receiver, "a line\nanother line\ncut\nreplaced\n");
+    file.append("more\n");
+    hears(&receiver, "a line\nanother line\ncut\nreplaced\nmore\n");
+    sender.signal(Signal::TERM);
+    well(sender.ended());
+}
