@@ -1,8 +1,7 @@
 //! A hundred thousand: what was sent is what was received and what is told as lost, to the last one.
 
 use crate::child::Program;
-use crate::common::wait_until;
-use crate::stage::{NewsFile, Port, on_loopback, receiver, waiting, well};
+use crate::stage::{NewsFile, Port, on_loopback, receiver, wait_for, wait_for_all, well};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -22,7 +21,7 @@ fn sender(port: &Port, file: &NewsFile) -> Program {
 /// Both reports, when nothing is under way any more; and they agree.
 fn agreed(port: &Port, receiver: Program, sender: Program) -> Value {
     let sent: Value = serde_json::from_str(&well(sender.ended())).unwrap();
-    wait_until("all that came to be received", || waiting(port).bytes == 0);
+    wait_for_all(port);
     receiver.signal(Signal::INT);
     let heard: Value = serde_json::from_str(&well(receiver.ended())).unwrap();
     let number = |of: &Value, name: &str| of[name].as_u64().unwrap();
@@ -70,8 +69,8 @@ fn sent_is_received_and_lost_where_a_receiver_stood_still_for_a_while() {
     let file = NewsFile::of("it rains\nit pours\n");
     let sender = sender(&port, &file);
     receiver.signal(Signal::STOP);
-    wait_until("datagrams that found no room", || {
-        waiting(&port).dropped >= 1000
+    wait_for(&port, "datagrams that found no room", |waiting| {
+        waiting.dropped >= 1000
     });
     receiver.signal(Signal::CONT);
     let heard = agreed(&port, receiver, sender);
@@ -92,7 +91,7 @@ fn what_comes_while_nobody_receives_waits_in_a_buffer_that_is_large_enough() {
         ));
         well(sender.ended());
         receiver.signal(Signal::CONT);
-        wait_until("all that came to be received", || waiting(&port).bytes == 0);
+        wait_for_all(&port);
         receiver.signal(Signal::INT);
         let heard: Value = serde_json::from_str(&well(receiver.ended())).unwrap();
         let dropped = heard["dropped_here"].as_u64().unwrap();

@@ -1,8 +1,9 @@
 //! How commands end: by count, by time, by a signal, by somebody who has seen enough; and what they say then.
 
 use crate::child::{Program, guardhouse};
-use crate::common::wait_until;
-use crate::stage::{NewsFile, Port, listening, on_loopback, receiver, sent, waiting, well};
+use crate::stage::{
+    NewsFile, Port, listening, on_loopback, receiver, sent, wait_for, wait_for_all, well,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -151,7 +152,7 @@ fn a_signal_ends_a_sender_with_the_statistics_and_receivers_are_told() {
         assert_eq!(ended.code, Some(code), "{ended:?}");
         let told = "sent 1 lines, 4 bytes\n";
         assert!(ended.err.contains(told), "no {told:?} in {}", ended.err);
-        wait_until("all that came to be received", || waiting(&port).bytes == 0);
+        wait_for_all(&port);
         receiver.signal(Signal::INT);
         let ended = receiver.ended();
         let told = ": 1 received, 0 lost ";
@@ -183,7 +184,9 @@ fn a_signal_ends_a_receiver_whose_lines_nobody_reads() {
     let file = NewsFile::of(format!("{line}\n"));
     let sender = on_loopback(&format!("send {group} --repeat --rate 2000/s {file}"));
     // The pipe is full, and then the socket's buffer.
-    wait_until("datagrams that find no room", || waiting(&port).dropped > 0);
+    wait_for(&port, "datagrams that find no room", |waiting| {
+        waiting.dropped > 0
+    });
     receiver.signal(Signal::INT);
     let ended = receiver.ended();
     assert_eq!(ended.code, Some(0), "{ended:?}");

@@ -1,6 +1,7 @@
 //! What the tests of news share: a port of their own, files to send, and commands that are waited for.
 
 use crate::child::{Ended, Program, guardhouse};
+use crate::common::wait_until;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::net::UdpSocket;
@@ -71,25 +72,36 @@ pub(crate) fn well(ended: Ended) -> String {
 }
 
 /// What a socket has before its program takes it.
-#[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) bytes: u64,
     /// Datagrams that found no room.
     pub(crate) dropped: u64,
 }
 
-/// As the kernel tells it of the one receiver of the tutorial's group.
-pub(crate) fn waiting(port: &Port) -> Waiting {
+/// As the kernel tells it of the one receiver of the tutorial's group; waits until it is `done`. The list of sockets is read in
+/// pieces, and may lack one while others come and go.
+pub(crate) fn wait_for(port: &Port, what: &str, done: impl Fn(Waiting) -> bool) {
+    wait_until(what, || waiting(port).is_some_and(&done));
+}
+
+/// What has come to it is received, or was dropped.
+pub(crate) fn wait_for_all(port: &Port) {
+    wait_for(port, "all that came to be received", |waiting| {
+        waiting.bytes == 0
+    });
+}
+
+fn waiting(port: &Port) -> Option<Waiting> {
     let sockets = fs::read_to_string("/proc/net/udp").unwrap();
     let group = u32::from_ne_bytes([224, 1, 1, 2]);
     let bound = format!(" {group:08X}:{:04X} ", port.number());
-    let line = sockets.lines().find(|line| line.contains(&bound)).unwrap();
+    let line = sockets.lines().find(|line| line.contains(&bound))?;
     let fields: Vec<&str> = line.split_whitespace().collect();
     let (_, bytes) = fields[4].split_once(':').unwrap();
-    Waiting {
+    Some(Waiting {
         bytes: u64::from_str_radix(bytes, 16).unwrap(),
         dropped: fields.last().unwrap().parse().unwrap(),
-    }
+    })
 }
 
 /// A file of the test, gone when the test is.
