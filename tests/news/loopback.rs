@@ -1,6 +1,8 @@
 //! One host: every receiver that joined has all of it, and nobody else has any.
 
-use crate::stage::{NewsFile, Port, receiver, sent, well};
+use crate::stage::{NewsFile, Port, receiver, sent, wait_for_all, well};
+use rustix::process::Signal;
+use serde_json::Value;
 
 /// Several scripts, lines with nothing or little in them, and a last line without its newline.
 const NEWS: &str = "It rains.\n\
@@ -76,4 +78,24 @@ fn with_a_ttl_of_0_this_host_hears_it_and_is_told_that_no_other_does() {
     let sender = sent(&format!("{group} --ttl 0"), &NewsFile::of("here\n"));
     assert!(sender.err.contains("--ttl 0"), "{}", sender.err);
     assert_eq!(well(receiver.ended()), "here\n");
+}
+
+#[test]
+fn a_sender_that_is_started_again_is_told_and_nothing_is_counted_as_lost() {
+    let port = Port::free();
+    let group = port.group();
+    let receiver = receiver(&format!("{group} --json"));
+    let file = NewsFile::of("one\ntwo\n");
+    for _ in 0..2 {
+        well(sent(&format!("{group} --sequence --rate 1000/s"), &file));
+    }
+    wait_for_all(&port);
+    receiver.signal(Signal::INT);
+    let ended = receiver.ended();
+    let again = "another stream from 127.0.0.1:";
+    assert!(ended.err.contains(again), "no {again:?} in {}", ended.err);
+    let heard: Value = serde_json::from_str(&well(ended)).unwrap();
+    for (name, expected) in [("received", 4), ("lost", 0), ("restarts", 1)] {
+        assert_eq!(heard[name], expected, "{name} in {heard}");
+    }
 }
