@@ -40,6 +40,18 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
+/// It was not as it should be, and stdout has said so: exit code 1, and no more words.
+#[derive(Debug)]
+pub(crate) struct Told;
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("told on stdout")
+    }
+}
+
+impl std::error::Error for Told {}
+
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Serve(serve) => serve::run(&serve, args.verbosity),
@@ -60,6 +72,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     if let Some(Interrupted(signal)) = error.downcast_ref() {
         return ExitCode::from(128_u8.saturating_add(*signal as u8));
+    }
+    if error.is::<Told>() {
+        return ExitCode::FAILURE;
     }
     output::complain(&format!("error: {error:#}"));
     if error.is::<WrongUse>() {

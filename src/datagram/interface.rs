@@ -132,17 +132,22 @@ impl Wanted {
     /// [`DatagramError::NoInterface`], which lists those that there are.
     pub fn find(&self) -> Result<Interface, DatagramError> {
         let mut all = Interface::all()?;
-        let found = all.iter().position(|one| match self {
-            Self::Name(name) => one.name == *name,
-            Self::Index(index) => one.index == *index,
-            Self::Addr(addr) => one.has(*addr),
-        });
+        let found = all.iter().position(|one| self.is(one));
         match found {
             Some(at) => Ok(all.swap_remove(at)),
             None => Err(DatagramError::NoInterface {
                 wanted: self.clone(),
                 here: all.into_iter().map(|one| one.name).collect(),
             }),
+        }
+    }
+
+    /// Whether it is this one.
+    pub(super) fn is(&self, one: &Interface) -> bool {
+        match self {
+            Self::Name(name) => one.name == *name,
+            Self::Index(index) => one.index == *index,
+            Self::Addr(addr) => one.has(*addr),
         }
     }
 

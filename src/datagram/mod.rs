@@ -47,9 +47,11 @@
 //! | `error.rs` | what can go wrong, and what to do |
 //! | `header.rs` | the bytes in front of a numbered datagram |
 //! | `account.rs`, `account/` | what was lost, came twice or too late, from the headers that came |
+//! | `doctor.rs`, `doctor/` | why nothing comes |
 
 mod account;
 mod audience;
+pub mod doctor;
 mod error;
 mod header;
 mod interface;

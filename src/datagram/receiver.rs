@@ -179,7 +179,8 @@ impl AsFd for Receiver {
 /// No datagram is longer.
 const LONGEST: usize = 65535;
 
-fn check_sources(audience: &Audience, sources: &[IpAddr]) -> Result<(), DatagramError> {
+/// Refuses sources that the audience cannot have, and a group of a source without one.
+pub(super) fn check_sources(audience: &Audience, sources: &[IpAddr]) -> Result<(), DatagramError> {
     let refused = |given: IpAddr, why| {
         Err(DatagramError::Source {
             given,

@@ -17,7 +17,7 @@ pub(crate) fn run(news: &News, verbosity: Verbosity) -> anyhow::Result<()> {
     let done = match news {
         News::Send(args) => send::run(args, verbosity),
         News::Receive(args) => receive::run(args, verbosity),
-        News::Doctor(args) => doctor::run(args, verbosity),
+        News::Doctor(args) => doctor::run(args),
     };
     done.map_err(|error| match error.downcast_ref::<DatagramError>() {
         Some(cause) if cause.is_wrong_use() => {
