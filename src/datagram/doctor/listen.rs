@@ -13,11 +13,10 @@ use crate::poller::timespec;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recvfrom};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, UdpSocket};
-use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 /// For our own datagram to come back.
@@ -229,12 +228,14 @@ pub(super) fn joined_by_itself(group: IpAddr) -> bool {
 /// A socket that hears what comes to this address by this interface, because others joined.
 #[cfg(target_os = "linux")]
 fn overhear(addr: SocketAddr, index: u32) -> io::Result<Socket> {
+    use socket2::{Domain, Protocol, Type};
+
     let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
     if addr.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    if let Some(index) = NonZeroU32::new(index) {
+    if let Some(index) = std::num::NonZeroU32::new(index) {
         // The same option for both families.
         socket.bind_device_by_index_v4(Some(index))?;
     }

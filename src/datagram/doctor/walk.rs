@@ -40,6 +40,7 @@ pub(super) fn diagnose(question: &Question, findings: &Findings) -> Diagnosis {
         heard::listening(&case),
         heard::others(&case),
     ]);
+    tell_each_once(&mut checks);
     let mut diagnosis = Diagnosis {
         audience: question.audience.to_string(),
         interface: case.by.map(|by| by.name.clone()),
@@ -53,6 +54,21 @@ pub(super) fn diagnose(question: &Question, findings: &Findings) -> Diagnosis {
         diagnosis.hints = heard::hints(&case);
     }
     diagnosis
+}
+
+/// What was refused for a reason that an earlier check has told does not tell it again.
+fn tell_each_once(checks: &mut [Check]) {
+    for at in 1..checks.len() {
+        let (before, rest) = checks.split_at_mut(at);
+        let check = &mut rest[0];
+        let problem = |one: &&Check| one.verdict == Verdict::Problem;
+        let same = |one: &&Check| check.found.ends_with(&one.found);
+        if check.verdict == Verdict::Problem
+            && let Some(earlier) = before.iter().filter(problem).find(same)
+        {
+            *check = Check::unknown(check.name, format!("not possible: see {}", earlier.name));
+        }
+    }
 }
 
 /// The interface that it is about: the one that was named, by option or in the group's address, or where the routing table

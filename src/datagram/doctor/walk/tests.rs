@@ -252,7 +252,12 @@ fn an_interface_without_an_address_of_the_family() {
     Host::but(|_, findings| {
         eth0(findings).v4.clear();
     })
-    .ails("interface", &["no IPv4 address"]);
+    .ails("interface", &["no IPv4 address", "receiver"]);
+    Host::but(|_, findings| {
+        eth0(findings).v4.clear();
+        heard(findings);
+    })
+    .is_well();
     Host::but(|question, findings| {
         question.audience = group("[ff15::77]:7777");
         findings.memberships = Ok(Vec::new());
@@ -318,7 +323,7 @@ fn a_ttl_of_0() {
             Audience::Broadcast("255.255.255.255:7777".parse().expect("an address"));
         question.ttl = 0;
     })
-    .ails("ttl", &["broadcast", "1 or more"]);
+    .ails("ttl", &["broadcast", "TTL of 1"]);
 }
 
 #[test]
@@ -560,6 +565,20 @@ fn the_reason_is_the_first_problem_of_the_way() {
     let diagnosis = host.diagnosis();
     assert_eq!(diagnosis.reason, Some("interface"));
     assert_eq!(diagnosis.reason().map(|check| check.name), diagnosis.reason);
+}
+
+#[test]
+fn what_follows_from_a_problem_does_not_tell_it_again() {
+    let why = "interface eth0 is down; switch it on";
+    Host::but(|_, findings| {
+        eth0(findings).up = false;
+        findings.probe = Ok(Probe::Failed(why.into()));
+        listened(findings).refused = Some(Refused {
+            in_use: false,
+            why: why.into(),
+        });
+    })
+    .ails("interface", &["eth0 is down"]);
 }
 
 #[test]

@@ -82,7 +82,7 @@ pub(super) fn interface(case: &Case<'_>) -> Check {
     };
     let audience = &case.question.audience;
     if let Err(error) = usable(by, audience) {
-        return Check::error(NAME, error);
+        return Check::error(NAME, error.to_string().trim_start_matches("interface "));
     }
     if !by.running {
         return Check::problem(
@@ -92,14 +92,16 @@ pub(super) fn interface(case: &Case<'_>) -> Check {
         );
     }
     let v4 = audience.addr().is_ipv4();
-    if !v4 && by.v6.is_empty() {
-        return Check::error(
+    let (family, none) = if v4 {
+        ("IPv4", by.v4.is_empty())
+    } else {
+        ("IPv6", by.v6.is_empty())
+    };
+    if none && !case.something_came() {
+        return Check::problem(
             NAME,
-            DatagramError::NoAddress {
-                name: by.name.clone(),
-                family: "IPv6",
-                audience: audience.to_string(),
-            },
+            format!("{by} has no {family} address: nobody can send to {audience} from there"),
+            "give it one; a receiver whose senders are elsewhere needs none",
         );
     }
     let addresses = if v4 {
@@ -162,7 +164,11 @@ pub(super) fn ttl(case: &Case<'_>) -> Check {
     let question = case.question;
     let group = matches!(question.audience, Audience::Group(_));
     match question.ttl {
-        0 if !group => Check::error(NAME, DatagramError::BroadcastWithoutTtl),
+        0 if !group => Check::problem(
+            NAME,
+            "0, which the kernel takes for groups only: a broadcast is refused",
+            "give the sender a TTL of 1",
+        ),
         _ if !group => Check::ok(NAME, "a broadcast passes no router, whatever its TTL"),
         0 if !question.loops => Check::error(NAME, DatagramError::NobodyHears),
         0 if case.by_loopback() => Check::ok(
@@ -196,9 +202,11 @@ pub(super) fn loops(case: &Case<'_>) -> Option<Check> {
     const NAME: &str = "loop";
     let question = case.question;
     let check = match question.audience {
-        Audience::Broadcast(_) if !question.loops => {
-            Check::error(NAME, DatagramError::BroadcastLoops)
-        }
+        Audience::Broadcast(_) if !question.loops => Check::problem(
+            NAME,
+            "off, which the sender refuses: a broadcast is always heard on its own host, too",
+            "leave the sender's loop on",
+        ),
         Audience::Broadcast(_) => Check::ok(NAME, "a broadcast is heard on its sender's host, too"),
         Audience::Group(_) if question.loops => {
             Check::ok(NAME, "on: it is heard on its sender's host, too")
