@@ -7,6 +7,7 @@ mod child;
 mod common;
 
 mod counts;
+mod doctor;
 mod ends;
 mod foreign;
 mod hosts;

@@ -135,12 +135,14 @@ pub(crate) struct ReceiveNews {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Give it what sender and receiver were given. It looks at this host only, sends nothing that leaves it, and goes \
-    through the reasons for silence one by one: those it can rule out, and the one that holds. It needs no rights; with those of \
-    root it can name the programs of other users.\n\n\
+    after_help = "Give it what sender and receiver were given. It looks at this host only, and goes through the reasons for \
+    silence one by one, in the order of a datagram's way: those it can rule out, and the one that holds, which is the last line. \
+    No datagram of it leaves this host; to listen it joins the group, as a receiver does. It needs no rights; with those of root \
+    it can name the programs of other users.\n\n\
     Examples:\n  \
     guardhouse news doctor\n  \
-    guardhouse news doctor --group 239.1.2.3:7777 --interface eth0 --ttl 4 --listen 5s\n\n\
+    guardhouse news doctor --group 239.1.2.3:7777 --interface eth0 --ttl 4 --listen 5s\n  \
+    guardhouse news doctor --interface 127.0.0.1 --json   (on this host alone)\n\n\
     Exit codes: 0 nothing found, 1 a reason found, 2 wrong use."
 )]
 pub(crate) struct Doctor {
