@@ -6,7 +6,7 @@ use crate::netns::{Host, Network};
 use crate::stage::{NewsFile, Port, listening, on_loopback, receiver};
 use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process;
 use std::time::Duration;
 
@@ -31,6 +31,13 @@ impl OwnGroup {
     fn at(&self, port: u16) -> String {
         let [a, b, c] = self.ip;
         format!("239.{a}.{b}.{c}:{port}")
+    }
+
+    fn join(&self, socket: &UdpSocket) {
+        let [a, b, c] = self.ip;
+        let group = Ipv4Addr::new(239, a, b, c);
+        let joined = socket.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST);
+        joined.unwrap();
     }
 
     fn arg(&self) -> String {
@@ -160,7 +167,9 @@ fn neither_ttl_nor_loop_is_heard_by_nobody() {
 fn another_group_of_the_port_leaks_into_who_is_bound_to_all_addresses() {
     let leaky = open_to_all();
     let port = leaky.local_addr().unwrap().port();
-    let [group, other] = [OwnGroup::new(), OwnGroup::new()].map(|group| group.at(port));
+    let own = OwnGroup::new();
+    own.join(&leaky);
+    let [group, other] = [own, OwnGroup::new()].map(|group| group.at(port));
     let other_arg = format!("--group {other}");
     let _joined = receiver(&other_arg);
     let file = NewsFile::of("for others\n");
@@ -199,7 +208,13 @@ fn what_is_for_one_receiver_alone_is_not_taken_from_it() {
         assert_eq!(bytes[..length], count.to_be_bytes());
         count += 1;
     }
-    there_is_none(&doctor.ended());
+    // And it is told what it lacks.
+    let whom = format!("process {}", process::id());
+    the_reason_is(
+        &doctor.ended(),
+        "membership",
+        &["nobody", &whom, "let it join"],
+    );
     assert!(count > 0);
 }
 

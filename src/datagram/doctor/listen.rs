@@ -274,7 +274,7 @@ fn drain(socket: &Socket, heard: &mut Heard) -> io::Result<()> {
     Ok(())
 }
 
-/// Packets that rp_filter dropped, since the host started.
+/// Packets that `rp_filter` dropped, since the host started.
 fn filtered() -> Option<u64> {
     let text = fs::read_to_string("/proc/net/netstat").ok()?;
     netstat(&text, "TcpExt:", "IPReversePathFilter")

@@ -65,7 +65,7 @@ fn own_address_for(question: &Question, by: Option<&Interface>) -> Seen<IpAddr> 
                     match audience {
                         Audience::Group(_) => options::send_groups_by(&socket, by, own)?,
                         Audience::Broadcast(_) => {
-                            socket.bind(&SocketAddr::from((own, 0)).into())?
+                            socket.bind(&SocketAddr::from((own, 0)).into())?;
                         }
                     }
                 }

@@ -1,7 +1,7 @@
-//! Into this host: who joined, who has the port, what rp_filter lets through.
+//! Into this host: who joined, who has the port, what `rp_filter` lets through.
 
 use super::{Case, Check, list};
-use crate::datagram::doctor::findings::{Bound, Filter, Membership};
+use crate::datagram::doctor::findings::{Bound, Filter, Membership, Refused};
 use crate::datagram::doctor::listen::joined_by_itself;
 use crate::datagram::interface::Interface;
 use std::net::IpAddr;
@@ -17,6 +17,17 @@ pub(super) fn membership(case: &Case<'_>) -> Check {
         return Check::ok(NAME, format!("every host is a member of {group}"));
     }
     if members.is_empty() {
+        let bound = hearing(case);
+        if !bound.is_empty() && refused_for_use(case).is_none() {
+            return Check::problem(
+                NAME,
+                format!(
+                    "nobody on this host has joined {group}, not even {}",
+                    list(bound.into_iter().map(named))
+                ),
+                "a bound socket hears no group before it joins (IP_ADD_MEMBERSHIP, IPV6_JOIN_GROUP): let it join",
+            );
+        }
         return Check::ok(
             NAME,
             format!("nobody on this host has joined {group}: no receiver runs here"),
@@ -93,19 +104,12 @@ fn members<'a>(case: &Case<'a>) -> Result<Vec<&'a Membership>, &'a String> {
 
 pub(super) fn port(case: &Case<'_>) -> Check {
     const NAME: &str = "port";
-    let audience = case.question.audience;
-    let port = audience.addr().port();
-    let sockets = case.findings.sockets.as_ref();
-    let all = sockets.map_or(&[][..], |all| all);
-    let listened = case.findings.listened.as_ref().ok();
-    if let Some(refused) = listened.and_then(|listened| listened.refused.as_ref())
-        && refused.in_use
-    {
-        let by_whom = all.iter().filter(|socket| hears(socket, case)).map(named);
-        let by_whom = list(by_whom);
-        let by_whom = match &by_whom[..] {
-            "" => "a program that cannot be seen from here",
-            some => some,
+    let port = case.question.audience.addr().port();
+    let hearing = hearing(case);
+    if refused_for_use(case).is_some() {
+        let by_whom = match &list(hearing.into_iter().map(named))[..] {
+            "" => "a program that cannot be seen from here".to_owned(),
+            some => some.to_owned(),
         };
         return Check::problem(
             NAME,
@@ -113,15 +117,13 @@ pub(super) fn port(case: &Case<'_>) -> Check {
             "end that program, or let it share the port: SO_REUSEADDR before it binds",
         );
     }
-    if let Err(why) = sockets {
-        return Check::unknown(NAME, why);
-    }
-    let (hearing, deaf): (Vec<&Bound>, Vec<&Bound>) =
-        all.iter().partition(|socket| hears(socket, case));
-    let stuck = hearing
-        .iter()
-        .find(|socket| socket.waiting > 0 && socket.dropped > 0);
-    if let Some(stuck) = stuck {
+    let all = match &case.findings.sockets {
+        Ok(all) => all,
+        Err(why) => return Check::unknown(NAME, why),
+    };
+    let stuck = hearing.iter();
+    let mut stuck = stuck.filter(|socket| socket.waiting > 0 && socket.dropped > 0);
+    if let Some(stuck) = stuck.next() {
         return Check::problem(
             NAME,
             format!(
@@ -133,44 +135,63 @@ pub(super) fn port(case: &Case<'_>) -> Check {
             "see whether it is stopped or too slow; a larger receive buffer bridges bursts",
         );
     }
+    let deaf: Vec<&Bound> = all.iter().filter(|socket| !hears(socket, case)).collect();
     let joined = members(case).is_ok_and(|members| !members.is_empty());
-    // A group of another purpose is no mistake: one program has several sockets at one port.
-    let elsewhere: Vec<&Bound> = deaf
-        .iter()
-        .filter(|socket| !socket.addr.ip().is_multicast())
-        .copied()
-        .collect();
-    if hearing.is_empty() && joined && !elsewhere.is_empty() {
-        return Check::problem(
-            NAME,
-            format!(
-                "{} hears no group: it is bound to one host's address",
-                list(elsewhere.into_iter().map(named))
-            ),
-            format!("bind it to {audience}, or to all addresses"),
-        );
-    }
-    if hearing.is_empty() && joined && !everyday(audience.addr().ip()) {
-        return Check::problem(
-            NAME,
-            format!(
-                "somebody has joined, but no socket on this host has port {port}: it listens at another"
-            ),
-            format!("give receiver and sender the same port, here {port}"),
-        );
+    if hearing.is_empty()
+        && joined
+        && let Some(problem) = joined_and_deaf(NAME, case, &deaf)
+    {
+        return problem;
     }
     if all.is_empty() {
         return Check::ok(NAME, format!("{port} is free"));
     }
-    let mut told = list(hearing.into_iter().map(named));
-    if !deaf.is_empty() {
-        let between = if told.is_empty() { "" } else { "; " };
-        told.push_str(&format!(
-            "{between}not for this audience: {}",
-            list(deaf.into_iter().map(named))
-        ));
-    }
+    let told = hearing.into_iter().map(named);
+    let not_for_it = deaf
+        .into_iter()
+        .map(|socket| format!("not for this audience: {}", named(socket)));
+    let told = list(told.chain(not_for_it));
     Check::ok(NAME, format!("shared; {told}"))
+}
+
+/// Somebody has joined, and no socket is bound so that it could hear.
+fn joined_and_deaf(name: &'static str, case: &Case<'_>, deaf: &[&Bound]) -> Option<Check> {
+    let audience = case.question.audience;
+    let port = audience.addr().port();
+    // Another group at the port is no mistake.
+    let mut elsewhere = deaf
+        .iter()
+        .filter(|socket| !socket.addr.ip().is_multicast())
+        .peekable();
+    if elsewhere.peek().is_some() {
+        let whom = list(elsewhere.map(|socket| named(socket)));
+        let found = format!("{whom} hears no group: it is bound to one host's address");
+        let advice = format!("bind it to {audience}, or to all addresses");
+        return Some(Check::problem(name, found, advice));
+    }
+    if everyday(audience.addr().ip()) {
+        return None;
+    }
+    Some(Check::problem(
+        name,
+        format!(
+            "somebody has joined, but no socket on this host has port {port}: it listens at another"
+        ),
+        format!("give receiver and sender the same port, here {port}"),
+    ))
+}
+
+/// That a receiver of ours was refused the port.
+fn refused_for_use<'a>(case: &Case<'a>) -> Option<&'a Refused> {
+    let listened = case.findings.listened.as_ref().ok()?;
+    let refused = listened.refused.as_ref();
+    refused.filter(|refused| refused.in_use)
+}
+
+/// The sockets that would hear the audience.
+fn hearing<'a>(case: &Case<'a>) -> Vec<&'a Bound> {
+    let all = case.findings.sockets.iter().flatten();
+    all.filter(|socket| hears(socket, case)).collect()
 }
 
 /// Bound so that it hears the audience, if it has joined.

@@ -136,7 +136,7 @@ impl Host {
         assert!(diagnosis.hints.is_empty());
     }
 
-    fn is_well(self) -> Diagnosis {
+    fn fares_well(self) -> Diagnosis {
         let diagnosis = self.diagnosis();
         assert_eq!(diagnosis.reason, None, "{diagnosis:#?}");
         diagnosis
@@ -161,7 +161,7 @@ fn group(text: &str) -> Audience {
 
 #[test]
 fn where_all_is_in_order_there_is_no_reason_but_hints() {
-    let diagnosis = Host::healthy().is_well();
+    let diagnosis = Host::healthy().fares_well();
     assert_eq!(diagnosis.heard, Some(0));
     assert!(diagnosis.hints.len() > 2);
     assert_eq!(diagnosis.interface.as_deref(), Some("eth0"));
@@ -169,7 +169,7 @@ fn where_all_is_in_order_there_is_no_reason_but_hints() {
 
 #[test]
 fn where_something_comes_there_are_no_hints() {
-    let diagnosis = Host::but(|_, findings| heard(findings)).is_well();
+    let diagnosis = Host::but(|_, findings| heard(findings)).fares_well();
     assert_eq!(diagnosis.heard, Some(1));
     assert!(diagnosis.hints.is_empty());
 }
@@ -180,7 +180,7 @@ fn no_receiver_yet_is_no_reason() {
         findings.memberships = Ok(Vec::new());
         findings.sockets = Ok(Vec::new());
     })
-    .is_well();
+    .fares_well();
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn what_cannot_be_looked_at_is_unknown_and_no_reason() {
         findings.probe = Err(nothing());
         findings.listened = Err(nothing());
     })
-    .is_well();
+    .fares_well();
     let unknown = diagnosis.checks.iter();
     let unknown: Vec<_> = unknown
         .filter(|check| check.verdict == Verdict::Unknown)
@@ -236,6 +236,6 @@ fn what_cannot_be_looked_at_is_unknown_and_no_reason() {
     ];
     assert_eq!(unknown, expected);
     assert_eq!(diagnosis.heard, None);
-    let without = Host::but(|_, findings| findings.interfaces = Err(nothing())).is_well();
+    let without = Host::but(|_, findings| findings.interfaces = Err(nothing())).fares_well();
     assert_eq!(without.interface, None);
 }

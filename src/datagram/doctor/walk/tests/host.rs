@@ -7,7 +7,7 @@ fn joined_on_another_interface() {
     Host::but(|_, findings| findings.memberships = Ok(vec![member(3)]))
         .ails("membership", &["1 socket on eth1", "not on eth0"]);
     // On both, the receiver that is meant may be either.
-    Host::but(|_, findings| findings.memberships = Ok(vec![member(3), member(2)])).is_well();
+    Host::but(|_, findings| findings.memberships = Ok(vec![member(3), member(2)])).fares_well();
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn joined_for_another_source() {
         &["for what 10.77.2.9 sends", "not for 10.77.2.8"],
     );
     // The other one may have joined for everybody.
-    joined(2, 1).is_well();
+    joined(2, 1).fares_well();
 }
 
 #[test]
@@ -65,6 +65,20 @@ fn a_port_that_is_taken() {
 }
 
 #[test]
+fn a_receiver_that_forgot_to_join() {
+    for addr in ["224.1.1.2:7777", "0.0.0.0:7777", "[::]:7777"] {
+        Host::but(|_, findings| {
+            findings.memberships = Ok(Vec::new());
+            findings.sockets = Ok(vec![bound(addr)]);
+        })
+        .ails(
+            "membership",
+            &["nobody", "not even python3", addr, "IP_ADD_MEMBERSHIP"],
+        );
+    }
+}
+
+#[test]
 fn a_receiver_that_is_bound_to_one_host() {
     Host::but(|_, findings| findings.sockets = Ok(vec![bound("10.77.2.1:7777")])).ails(
         "port",
@@ -74,7 +88,7 @@ fn a_receiver_that_is_bound_to_one_host() {
     Host::but(|_, findings| {
         findings.sockets = Ok(vec![bound("10.77.2.1:7777"), bound("224.1.1.2:7777")]);
     })
-    .is_well();
+    .fares_well();
 }
 
 #[test]
@@ -106,9 +120,9 @@ fn a_strict_rp_filter_and_a_way_back_by_another_interface() {
     strict(1, Ok(ip("10.77.3.1")))
         .ails("rp_filter", &["strict on eth0", "by eth1", "ip route add"]);
     strict(2, Err("no route".into())).ails("rp_filter", &["no way leads back"]);
-    strict(2, Ok(ip("10.77.3.1"))).is_well();
-    strict(1, Ok(ip("10.77.2.1"))).is_well();
-    strict(0, Err("no route".into())).is_well();
+    strict(2, Ok(ip("10.77.3.1"))).fares_well();
+    strict(1, Ok(ip("10.77.2.1"))).fares_well();
+    strict(0, Err("no route".into())).fares_well();
 }
 
 #[test]
@@ -161,7 +175,7 @@ fn news_that_come_for_another_group() {
         heard(findings);
         listened(findings).others = vec![other("224.1.1.3", 2)];
     })
-    .is_well();
+    .fares_well();
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_broadcast_needs_no_multicast() {
         question.audience = Audience::Broadcast("10.77.2.255:7777".parse().expect("an address"));
         eth0(findings).multicast = false;
     })
-    .is_well();
+    .fares_well();
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn an_interface_without_an_address_of_the_family() {
         eth0(findings).v4.clear();
         heard(findings);
     })
-    .is_well();
+    .fares_well();
     Host::but(|question, findings| {
         question.audience = group("[ff15::77]:7777");
         findings.memberships = Ok(Vec::new());
@@ -94,7 +94,7 @@ fn the_loopback_carries_groups_of_ipv4_and_none_of_ipv6() {
         question.interface = Some(Wanted::Name("lo".into()));
         findings.memberships = Ok(vec![member(1)]);
     };
-    Host::but(on_loopback).is_well();
+    Host::but(on_loopback).fares_well();
     Host::but(|question, findings| {
         on_loopback(question, findings);
         question.audience = group("[ff15::77]:7777");
@@ -114,7 +114,7 @@ fn no_route_and_no_interface_named() {
     })
     .ails("route", &["unreachable", "no route leads there"]);
     // Named, it needs none.
-    Host::but(|_, findings| findings.unpinned = Err(why.into())).is_well();
+    Host::but(|_, findings| findings.unpinned = Err(why.into())).fares_well();
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn no_route_by_the_interface_that_was_named() {
 
 #[test]
 fn another_interface_for_who_names_none_is_told() {
-    let diagnosis = Host::but(|_, findings| findings.unpinned = Ok(ip("10.77.3.1"))).is_well();
+    let diagnosis = Host::but(|_, findings| findings.unpinned = Ok(ip("10.77.3.1"))).fares_well();
     let route = diagnosis.checks.iter().find(|check| check.name == "route");
     let route = &route.expect("it is looked at").found;
     assert!(route.contains("joins by eth1"), "{route}");
@@ -139,7 +139,7 @@ fn a_ttl_of_0() {
         question.ttl = 0;
         heard(findings);
     })
-    .is_well();
+    .fares_well();
     Host::but(|question, _| {
         question.audience =
             Audience::Broadcast("255.255.255.255:7777".parse().expect("an address"));
@@ -155,13 +155,13 @@ fn no_loop() {
         question.loops = false;
         heard(findings);
     })
-    .is_well();
+    .fares_well();
     Host::but(|question, findings| {
         question.interface = Some(Wanted::Name("lo".into()));
         findings.memberships = Ok(vec![member(1)]);
         question.loops = false;
     })
-    .is_well();
+    .fares_well();
     Host::but(|question, _| {
         question.audience =
             Audience::Broadcast("255.255.255.255:7777".parse().expect("an address"));
