@@ -42,15 +42,15 @@ impl std::error::Error for Interrupted {}
 
 /// It was not as it should be, and stdout has said so: exit code 1, and no more words.
 #[derive(Debug)]
-pub(crate) struct Told;
+pub(crate) struct SaidAlready;
 
-impl std::fmt::Display for Told {
+impl std::fmt::Display for SaidAlready {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("told on stdout")
+        f.write_str("said on stdout")
     }
 }
 
-impl std::error::Error for Told {}
+impl std::error::Error for SaidAlready {}
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
@@ -73,7 +73,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(Interrupted(signal)) = error.downcast_ref() {
         return ExitCode::from(128_u8.saturating_add(*signal as u8));
     }
-    if error.is::<Told>() {
+    if error.is::<SaidAlready>() {
         return ExitCode::FAILURE;
     }
     output::complain(&format!("error: {error:#}"));

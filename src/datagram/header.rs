@@ -28,7 +28,9 @@ pub struct Header {
     pub stream: u64,
     /// The number of this datagram in its stream, from 0; of the [end](Kind::End), how many there were.
     pub sequence: u64,
-    /// When it was sent, by the sender's clock: since 1970 began, in UTC; to the nanosecond, until the year 2554.
+    /// When it was sent, by the sender's clock: since 1970 began, in UTC; to the nanosecond, until the year 2554. It is taken
+    /// with the number, so that later numbers have later times: an old number with a newer time is a sender that counts from
+    /// the beginning again.
     pub sent_at: Duration,
 }
 

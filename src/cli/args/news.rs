@@ -4,7 +4,7 @@ use super::{Switch, Time, at_least_one};
 use bytesize::ByteSize;
 use clap::Subcommand;
 use guardhouse::datagram::{Audience, Group, Wanted};
-use std::net::{IpAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -27,7 +27,7 @@ pub(crate) struct For {
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "broadcast")]
     group: Option<Group>,
     /// Everybody on the network in place of a group: 255.255.255.255:7777, or a network's own address, like 10.77.0.255:7777
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = broadcast)]
     broadcast: Option<SocketAddrV4>,
     /// By which interface: its name, its index or its address [default: where the routing table leads]
     #[arg(long, value_name = "NAME|INDEX|ADDR")]
@@ -123,7 +123,7 @@ pub(crate) struct ReceiveNews {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) count: Option<NonZeroUsize>,
     /// Stop when nothing came for so long
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
     pub(crate) timeout: Option<Time>,
     /// Room for datagrams that wait to be received, each counted with the kernel's overhead [default: the system's]
     #[arg(long, value_name = "BYTES")]
@@ -163,6 +163,32 @@ pub(crate) struct Doctor {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn broadcast(text: &str) -> Result<SocketAddrV4, String> {
+    let like = "255.255.255.255:7777, or a network's own, like 10.77.0.255:7777";
+    match text.parse() {
+        Ok(SocketAddr::V4(addr)) if addr.ip().is_multicast() => {
+            Err(format!("{} is a group: give it to --group", addr.ip()))
+        }
+        Ok(SocketAddr::V4(addr)) if addr.port() == 0 => {
+            Err(format!("must have a port, 1 to 65535: {like}"))
+        }
+        Ok(SocketAddr::V4(addr)) => Ok(addr),
+        Ok(SocketAddr::V6(_)) => Err(
+            "IPv6 has no broadcast; the group of all nodes of a link is `--group [ff02::1]:PORT`"
+                .into(),
+        ),
+        Err(_) => Err(format!("must be an IPv4 address and a port: {like}")),
+    }
+}
+
+fn some_time(text: &str) -> Result<Time, String> {
+    let time: Time = text.parse().map_err(|error| format!("{error}"))?;
+    if time.time.is_zero() {
+        return Err("must be more than nothing, like 5s".into());
+    }
+    Ok(time)
 }
 
 /// So many a second.

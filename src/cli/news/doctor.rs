@@ -1,7 +1,7 @@
 //! `news doctor`: the library's diagnosis, printed.
 
 use crate::cli::args::{Doctor, Switch};
-use crate::cli::{Told, output};
+use crate::cli::{SaidAlready, output};
 use guardhouse::datagram::doctor::{Diagnosis, Question};
 use std::fmt::Write;
 
@@ -20,7 +20,7 @@ pub(super) fn run(args: &Doctor) -> anyhow::Result<()> {
         output::print(walk(&diagnosis).as_bytes())?;
     }
     match diagnosis.reason {
-        Some(_) => Err(Told.into()),
+        Some(_) => Err(SaidAlready.into()),
         None => Ok(()),
     }
 }
