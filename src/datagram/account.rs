@@ -22,7 +22,7 @@ use stream::Stream;
 /// The books of one receiver, over all streams that it hears. One owner.
 #[derive(Debug, Default)]
 pub struct Account {
-    streams: HashMap<u64, Stream>,
+    streams: HashMap<Key, Stream>,
     /// Of streams that are no longer kept, and of those that began anew under their own number.
     closed: Vec<StreamReport>,
     /// Of those for which even a line is no longer kept.
@@ -33,6 +33,9 @@ pub struct Account {
     /// Streams that began, for an order among them.
     begun: u64,
 }
+
+/// A stream is one of a host: whoever else uses its number is another.
+type Key = (IpAddr, u64);
 
 /// Streams that are kept at once: more come only from somebody who makes them up.
 const MOST_STREAMS: usize = 256;
@@ -64,9 +67,15 @@ pub enum Verdict {
     Late,
     /// It had come before.
     Duplicate,
-    /// So long behind that it cannot be said whether it had come before. It is not counted as received, and stays lost if it
-    /// was.
+    /// So far behind that it cannot be said whether it had come before, or from long before the first that was heard. It is not
+    /// counted as received, and stays lost if it was.
     Stale,
+    /// The first of a stream, and it says that it is over, after `count` numbers: none was heard, and who knows since when it was
+    /// there to be heard.
+    OnlyEnded {
+        /// How many there were.
+        count: u64,
+    },
     /// The stream is over. `missing` of its last, from `first` on, never came, or have not come yet.
     Ended {
         /// The first of them.
@@ -83,6 +92,8 @@ impl Account {
     }
 
     /// Enters one numbered datagram, and says what it was. `news` is the length of what followed the header, `at` when it came.
+    ///
+    /// The header is one that was [decoded](Header::decode): no number is 2^64-1.
     pub fn numbered(
         &mut self,
         header: &Header,
@@ -90,47 +101,57 @@ impl Account {
         news: usize,
         at: Instant,
     ) -> Verdict {
-        self.bytes += news as u64;
-        if let Some(stream) = self.streams.get_mut(&header.stream) {
-            if stream.began_anew(header) {
-                let old = stream.report();
-                *stream = Stream::begin(header, from, at, stream.order);
-                stream.bytes = news as u64;
-                stream.again = true;
-                self.close(old);
-                return Verdict::Begun {
-                    first: header.sequence,
-                    again: true,
-                };
-            }
-            let successor = stream.successor.take();
-            let verdict = stream.enter(header, news, at);
-            // It goes on: the other stream of this host was a second sender, and not this one started again. Unless only
-            // its stragglers and its end come.
-            let goes_on = matches!(verdict, Verdict::InOrder | Verdict::Gap { .. });
-            match successor.filter(|_| !goes_on) {
-                Some(_) => self.set_successor(header.stream, successor),
-                None => self.two_senders(successor),
-            }
-            return verdict;
+        if header.kind == Kind::News {
+            self.bytes += news as u64;
         }
-        if header.kind == Kind::End {
-            // Its beginning and its middle were before this receiver's time.
-            return Verdict::Ended {
+        let key = (from.ip(), header.stream);
+        let Some(stream) = self.streams.get_mut(&key) else {
+            return self.begin(key, header, from, news, at);
+        };
+        if stream.began_anew(header) {
+            let old = stream.report();
+            *stream = Stream::begin(header, from, news, at, stream.order);
+            stream.again = true;
+            self.close(old);
+            return Verdict::Begun {
                 first: header.sequence,
-                missing: 0,
+                again: true,
             };
         }
-        let again = self.precede(header.stream, from.ip());
+        let verdict = stream.enter(header, news, at);
+        // Stragglers and the end may come when the sender is gone already.
+        let goes_on = matches!(verdict, Verdict::InOrder | Verdict::Gap { .. });
+        if goes_on && let Some(other) = stream.successor.take() {
+            self.two_senders(key, other);
+        }
+        verdict
+    }
+
+    fn begin(
+        &mut self,
+        key: Key,
+        header: &Header,
+        from: SocketAddr,
+        news: usize,
+        at: Instant,
+    ) -> Verdict {
         self.make_room();
+        let silent = self.latest(key.0, |_, stream| stream.successor.is_none());
+        if let Some(silent) = silent {
+            self.follows(silent, key);
+        }
         self.begun += 1;
-        let mut stream = Stream::begin(header, from, at, self.begun);
-        stream.bytes = news as u64;
-        stream.again = again;
-        self.streams.insert(header.stream, stream);
-        Verdict::Begun {
-            first: header.sequence,
-            again,
+        let mut stream = Stream::begin(header, from, news, at, self.begun);
+        stream.again = silent.is_some();
+        self.streams.insert(key, stream);
+        match header.kind {
+            Kind::News => Verdict::Begun {
+                first: header.sequence,
+                again: silent.is_some(),
+            },
+            Kind::End => Verdict::OnlyEnded {
+                count: header.sequence,
+            },
         }
     }
 
@@ -165,40 +186,48 @@ impl Account {
         }
     }
 
-    /// Notes that a new stream follows another of the same host, and says whether there was one.
-    fn precede(&mut self, new: u64, host: IpAddr) -> bool {
-        let same_host = self.streams.values_mut();
-        let same_host =
-            same_host.filter(|stream| stream.from.ip() == host && stream.successor.is_none());
-        match same_host.max_by_key(|stream| stream.heard) {
-            None => false,
-            Some(last) => {
-                last.successor = Some(new);
-                true
+    /// Of a host's streams, the one that was heard last.
+    fn latest(&self, host: IpAddr, which: impl Fn(Key, &Stream) -> bool) -> Option<Key> {
+        let of_host = self.streams.iter().filter(|(key, _)| key.0 == host);
+        let which = of_host.filter(|(key, stream)| which(**key, stream));
+        let latest = which.max_by_key(|(_, stream)| (stream.heard, stream.order));
+        latest.map(|(key, _)| *key)
+    }
+
+    fn follows(&mut self, of: Key, successor: Key) {
+        if let Some(stream) = self.streams.get_mut(&of) {
+            stream.successor = Some(successor);
+        }
+    }
+
+    /// A stream goes on that another seemed to follow: a host of two senders. If a third fell silent before that other began, it
+    /// is the one that started again.
+    fn two_senders(&mut self, goes_on: Key, other: Key) {
+        let Some(began) = self.streams.get(&other).map(|stream| stream.began) else {
+            return;
+        };
+        let silent = self.latest(other.0, |key, stream| {
+            key != goes_on && key != other && stream.successor.is_none() && stream.heard <= began
+        });
+        match silent {
+            Some(silent) => self.follows(silent, other),
+            None => {
+                if let Some(stream) = self.streams.get_mut(&other) {
+                    stream.again = false;
+                }
             }
         }
     }
 
-    fn set_successor(&mut self, of: u64, successor: Option<u64>) {
-        if let Some(stream) = self.streams.get_mut(&of) {
-            stream.successor = successor;
-        }
-    }
-
-    fn two_senders(&mut self, successor: Option<u64>) {
-        let stream = successor.and_then(|id| self.streams.get_mut(&id));
-        if let Some(stream) = stream {
-            stream.again = false;
-        }
-    }
-
+    /// Those of a single datagram go first: whoever makes streams up drives out none that is alive.
     fn make_room(&mut self) {
         if self.streams.len() < MOST_STREAMS {
             return;
         }
-        let quietest = self.streams.iter().min_by_key(|(_, stream)| stream.heard);
-        let id = quietest.map(|(id, _)| *id);
-        if let Some(stream) = id.and_then(|id| self.streams.remove(&id)) {
+        let streams = self.streams.iter();
+        let least = streams.min_by_key(|(_, stream)| (stream.is_more_than_one(), stream.heard));
+        let key = least.map(|(key, _)| *key);
+        if let Some(stream) = key.and_then(|key| self.streams.remove(&key)) {
             self.close(stream.report());
         }
     }
@@ -279,7 +308,8 @@ pub struct StreamReport {
     pub duplicates: u64,
     /// Of the received, those that came after a later one.
     pub reordered: u64,
-    /// Those so far behind that nobody knows whether they had come before: they are in none of the other counts.
+    /// Those so far behind that nobody knows whether they had come before, or that are from long before the first: they are in
+    /// none of the other counts.
     pub stale: u64,
     /// Bytes of news, duplicates and all.
     pub bytes: u64,

@@ -1,7 +1,7 @@
 //! [`Audience`]: whom a datagram is for.
 
 use super::error::DatagramError;
-use super::interface::Interface;
+use super::interface::{Interface, Wanted};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::str::FromStr;
@@ -25,24 +25,60 @@ impl Audience {
         }
     }
 
-    /// Refuses a broadcast to an address that is none of any interface here. A group is one by its type.
+    /// The interface that is named, in a group's address or beside it, if it can carry this. Both ends ask.
     ///
     /// # Errors
-    /// [`DatagramError::NotABroadcastAddress`], or what the system says when asked for its interfaces.
-    pub(super) fn check(&self) -> Result<(), DatagramError> {
-        let Self::Broadcast(addr) = self else {
-            return Ok(());
+    /// When none is there of that name, address or number, when it cannot carry this, when a broadcast address is none of it (or,
+    /// unnamed, of any), and when one must be named and is not.
+    pub(super) fn on(&self, wanted: Option<&Wanted>) -> Result<Option<Interface>, DatagramError> {
+        let on = match self {
+            Self::Group(group) => group.link(wanted)?,
+            Self::Broadcast(addr) => {
+                let on = wanted.map(Wanted::find).transpose()?;
+                known_broadcast(*addr, on.as_ref())?;
+                on
+            }
         };
-        let interfaces = Interface::all()?;
-        let here = || interfaces.iter().flat_map(Interface::broadcasts);
-        if addr.ip().is_broadcast() || here().any(|ip| ip == *addr.ip()) {
-            return Ok(());
+        if let Some(on) = &on {
+            self.usable(on)?;
         }
-        Err(DatagramError::NotABroadcastAddress {
-            addr: *addr.ip(),
-            here: here().collect(),
-        })
+        Ok(on)
     }
+
+    /// Refuses an interface that cannot carry it, with the reason that the system would not tell.
+    pub(super) fn usable(&self, on: &Interface) -> Result<(), DatagramError> {
+        let name = || on.name.clone();
+        if !on.up {
+            return Err(DatagramError::InterfaceDown { name: name() });
+        }
+        if matches!(self, Self::Group(_)) && !on.carries_groups(self.addr().is_ipv4()) {
+            return Err(DatagramError::NoMulticast { name: name() });
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a broadcast to an address that is none, of the interface that was named or of any.
+fn known_broadcast(addr: SocketAddrV4, on: Option<&Interface>) -> Result<(), DatagramError> {
+    if addr.port() == 0 {
+        return Err(DatagramError::NoPort { addr: *addr.ip() });
+    }
+    if addr.ip().is_broadcast() {
+        return Ok(());
+    }
+    let all = match on {
+        Some(on) => vec![on.clone()],
+        None => Interface::all()?,
+    };
+    let here: Vec<Ipv4Addr> = all.iter().flat_map(Interface::broadcasts).collect();
+    if here.contains(addr.ip()) {
+        return Ok(());
+    }
+    Err(DatagramError::NotABroadcastAddress {
+        addr: *addr.ip(),
+        of: on.map_or_else(|| "any interface here".into(), |on| on.name.clone()),
+        here,
+    })
 }
 
 impl fmt::Display for Audience {
@@ -113,6 +149,24 @@ impl Group {
         }
     }
 
+    /// The interface that was named, in the address or beside it.
+    fn link(&self, wanted: Option<&Wanted>) -> Result<Option<Interface>, DatagramError> {
+        let named = wanted.map(Wanted::find).transpose()?;
+        match (self.zone(), named) {
+            (Some(zone), Some(named)) if named.index != zone => Err(DatagramError::TwoLinks {
+                group: self.ip(),
+                zone,
+                index: named.index,
+            }),
+            (_, Some(named)) => Ok(Some(named)),
+            (Some(zone), None) => Wanted::Index(zone).find().map(Some),
+            (None, None) if self.is_of_a_link() => {
+                Err(DatagramError::WhichLink { group: self.ip() })
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
     /// The index of the interface in the address, as in `[ff02::1%2]:7777`.
     pub(super) fn zone(&self) -> Option<u32> {
         match self.0 {
@@ -147,7 +201,10 @@ impl FromStr for Group {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum NotAGroup {
     /// Not an address with a port.
-    #[error("must be a group's address and a port, like 224.1.1.2:7777 or [ff15::7777]:7777")]
+    #[error(
+        "must be a group's address and a port, like 224.1.1.2:7777 or [ff15::7777]:7777; in [ff02::1%2]:7777, 2 is an interface's \
+         index, and its name does not go there"
+    )]
     Text,
     /// Another kind of address.
     #[error(

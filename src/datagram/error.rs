@@ -1,6 +1,7 @@
 //! [`DatagramError`]: what can go wrong, and what to do about it.
 
 use super::interface::Wanted;
+use rustix::io::Errno;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use thiserror::Error;
@@ -62,15 +63,20 @@ pub enum DatagramError {
         index: u32,
     },
     /// No network here has this broadcast address.
-    #[error(
-        "{addr} is no broadcast address of any interface here; there are: {}",
-        list(here)
-    )]
+    #[error("{addr} is no broadcast address of {of}; there are: {}", list(here))]
     NotABroadcastAddress {
         /// What was asked for.
         addr: Ipv4Addr,
-        /// Those of the interfaces.
+        /// The interface that was named, or any.
+        of: String,
+        /// Those that there are.
         here: Vec<Ipv4Addr>,
+    },
+    /// Both sides have to know the port.
+    #[error("a broadcast to {addr} needs a port, 1 to 65535: both sides have to know it")]
+    NoPort {
+        /// Where to.
+        addr: Ipv4Addr,
     },
     /// With these options, no datagram gets anywhere.
     #[error(
@@ -140,11 +146,15 @@ pub enum DatagramError {
 
 impl DatagramError {
     /// A system call's failure, with what is known to help.
-    pub(super) fn system(what: impl Into<String>, cause: impl Into<io::Error>) -> Self {
+    pub(super) fn system(
+        doing: Doing,
+        what: impl Into<String>,
+        cause: impl Into<io::Error>,
+    ) -> Self {
         let cause = cause.into();
         Self::System {
             what: what.into(),
-            advice: advice(&cause),
+            advice: doing.advice(&cause),
             cause,
         }
     }
@@ -168,40 +178,96 @@ fn list(here: &[Ipv4Addr]) -> String {
     all.collect::<Vec<_>>().join(", ")
 }
 
-fn advice(error: &io::Error) -> &'static str {
-    use rustix::io::Errno;
+/// What failed: the same number means different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    Bind,
+    Join,
+    Send {
+        broadcast: bool,
+        /// The interface was.
+        named: bool,
+        v4: bool,
+    },
+    Other,
+}
 
-    let Some(errno) = Errno::from_io_error(error) else {
-        return "";
-    };
+impl Doing {
+    fn advice(self, error: &io::Error) -> &'static str {
+        let Some(errno) = Errno::from_io_error(error) else {
+            return "";
+        };
+        match self {
+            Self::Bind => bind_advice(errno),
+            Self::Join => join_advice(errno),
+            Self::Send {
+                broadcast,
+                named,
+                v4,
+            } => send_advice(errno, broadcast, named, v4),
+            Self::Other => "",
+        }
+    }
+}
+
+fn bind_advice(errno: Errno) -> &'static str {
     match errno {
         Errno::ACCESS => {
-            "; an address of a broadcast is sent to by broadcast (SO_BROADCAST), not as a group or a single host"
-        }
-        Errno::PERM => {
-            "; a firewall of this host forbids it: see `nft list ruleset` or `iptables -S`"
-        }
-        Errno::NETUNREACH => {
-            "; no route leads there: name the interface, or add a route (`ip route add 224.0.0.0/4 dev eth0`; for IPv6 `ip -6 \
-             route add ff00::/8 dev eth0 table local`)"
-        }
-        Errno::HOSTUNREACH => "; nothing leads there: name the interface",
-        Errno::NODEV | Errno::NXIO => {
-            "; no interface leads there: name one, or add a route (`ip route add 224.0.0.0/4 dev eth0`)"
-        }
-        Errno::NETDOWN => "; the interface is down: `ip link set eth0 up`",
-        Errno::ADDRNOTAVAIL => {
-            "; no interface has that address any more, or it does not carry such groups"
+            "; a port below 1024 takes rights (`sysctl net.ipv4.ip_unprivileged_port_start`): use another"
         }
         Errno::ADDRINUSE => {
-            "; a program that does not share the port has it (see `ss -ulpn`), or this socket is a member already"
+            "; a program that does not share the port has it (see `ss -ulpn`): sharing takes SO_REUSEADDR or SO_REUSEPORT on both \
+             sides, set before each binds"
+        }
+        Errno::ADDRNOTAVAIL => "; no interface takes that address",
+        _ => "",
+    }
+}
+
+fn join_advice(errno: Errno) -> &'static str {
+    match errno {
+        Errno::NODEV | Errno::NXIO | Errno::NETUNREACH => {
+            "; no interface leads there: name one, or add a route (`ip route add 224.0.0.0/4 dev eth0`)"
+        }
+        Errno::ADDRNOTAVAIL => "; the interface takes no such group, or is gone",
+        Errno::NOBUFS => {
+            "; the kernel's limit is reached: `sysctl net.ipv4.igmp_max_memberships` groups of a socket, and of each \
+             `net.ipv4.igmp_max_msf` sources (IPv6: `net.ipv6.mld_max_msf`)"
+        }
+        _ => "",
+    }
+}
+
+fn send_advice(errno: Errno, broadcast: bool, named: bool, v4: bool) -> &'static str {
+    match errno {
+        Errno::ACCESS => {
+            "; a broadcast address is sent to by broadcast (SO_BROADCAST), not as a group or a single host; a firewall of this host \
+             may forbid it, too"
+        }
+        Errno::PERM => {
+            "; a firewall of this host forbids it (`nft list ruleset`, `iptables -S`), or a policy of the system"
+        }
+        Errno::NETUNREACH | Errno::HOSTUNREACH if !v4 => {
+            "; no route leads there: name the interface, or add a route (`ip -6 route add ff00::/8 dev eth0 table local`)"
+        }
+        Errno::NETUNREACH | Errno::HOSTUNREACH if named => {
+            "; the interface has lost its address or its link's state: see `ip addr`"
+        }
+        Errno::NETUNREACH | Errno::HOSTUNREACH if broadcast => {
+            "; no route leads there: name the interface, or add a default route"
+        }
+        Errno::NETUNREACH | Errno::HOSTUNREACH => {
+            "; no route leads there: name the interface, or add a route (`ip route add 224.0.0.0/4 dev eth0`)"
+        }
+        Errno::NETDOWN => "; the interface is down: `ip link set eth0 up`",
+        Errno::NODEV | Errno::NXIO => "; the interface is gone: see `ip link`",
+        Errno::ADDRNOTAVAIL => {
+            "; no interface has the address any more that it is sent from: see `ip addr`"
         }
         Errno::MSGSIZE => {
-            "; it is more than the interface takes in one piece (its MTU, less 28 bytes for IPv4 or 48 for IPv6)"
+            "; it is more than the interface takes in one piece (its MTU, less 28 bytes for IPv4 or 48 for IPv6): send shorter ones"
         }
-        Errno::NOBUFS => {
-            "; the kernel's limit is reached: of memberships (`sysctl net.ipv4.igmp_max_memberships`), or of what waits to be sent"
-        }
+        Errno::NOBUFS => "; the interface's queue is full: send more slowly",
         _ => "",
     }
 }
@@ -209,22 +275,28 @@ fn advice(error: &io::Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::io::Errno;
 
     #[test]
-    fn what_is_known_to_help_is_said() {
-        for (errno, word) in [
-            (Errno::ACCESS, "SO_BROADCAST"),
-            (Errno::NETUNREACH, "ip route add"),
-            (Errno::NODEV, "name one"),
-            (Errno::ADDRINUSE, "ss -ulpn"),
-            (Errno::MSGSIZE, "MTU"),
+    fn what_is_known_to_help_is_said_for_what_was_tried() {
+        let send = |broadcast, named, v4| Doing::Send {
+            broadcast,
+            named,
+            v4,
+        };
+        for (doing, errno, word) in [
+            (send(false, false, true), Errno::ACCESS, "SO_BROADCAST"),
+            (Doing::Bind, Errno::ACCESS, "1024"),
+            (send(false, false, true), Errno::NETUNREACH, "224.0.0.0/4"),
+            (send(false, false, false), Errno::NETUNREACH, "ff00::/8"),
+            (send(true, false, true), Errno::NETUNREACH, "default route"),
+            (send(false, true, true), Errno::NETUNREACH, "ip addr"),
+            (Doing::Join, Errno::NODEV, "name one"),
+            (Doing::Join, Errno::NOBUFS, "igmp_max_msf"),
+            (Doing::Bind, Errno::ADDRINUSE, "SO_REUSEPORT"),
+            (send(false, false, true), Errno::MSGSIZE, "MTU"),
         ] {
-            let told = DatagramError::system("send to 224.1.1.2:7777", errno).to_string();
-            assert!(
-                told.starts_with("cannot send to 224.1.1.2:7777: "),
-                "{told}"
-            );
+            let told = DatagramError::system(doing, "do it", errno).to_string();
+            assert!(told.starts_with("cannot do it: "), "{told}");
             assert!(told.contains(word), "{told}");
         }
     }

@@ -16,6 +16,7 @@
 //! - *length* is that of the header; a reader of this version takes the news to begin there, so that later ones can add to it.
 //! - *stream* is drawn by chance when a sender starts: another one from the same host is a sender that started again.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
@@ -145,7 +146,8 @@ impl Numbering {
     /// A new stream, of a random number.
     pub fn new() -> Self {
         Self {
-            stream: fastrand::u64(..),
+            // Of the system's own chance: machines that were cloned draw different ones.
+            stream: RandomState::new().build_hasher().finish(),
             next: 0,
         }
     }

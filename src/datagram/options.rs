@@ -1,15 +1,16 @@
 //! The socket options that socket2 has not.
-#![cfg_attr(target_os = "linux", allow(unsafe_code))]
+#![allow(unsafe_code)]
 
-use super::error::DatagramError;
+use super::error::{DatagramError, Doing};
 use super::interface::Interface;
 use socket2::Socket;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+use std::num::NonZeroU32;
 
 /// By which an interface is named where its number cannot be.
 #[cfg(not(target_os = "linux"))]
-#[cfg_attr(target_os = "android", allow(dead_code))]
 fn v4_of(interface: Option<&Interface>) -> Ipv4Addr {
     interface
         .and_then(|one| one.v4.first())
@@ -39,7 +40,7 @@ pub(super) fn send_groups_by(
     }
 }
 
-/// A datagram that does not fit the link is an error, and is not cut into fragments. Where the system has that option.
+/// A datagram that does not fit the link is an error, and is not cut into fragments.
 pub(super) fn never_fragment(socket: &Socket, v4: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
@@ -51,14 +52,72 @@ pub(super) fn never_fragment(socket: &Socket, v4: bool) -> io::Result<()> {
         } else {
             set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DO)?;
         }
+        Ok(())
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (socket, v4);
-    Ok(())
+    #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+    {
+        use std::os::fd::AsRawFd;
+
+        let (level, option) = if v4 {
+            (libc::IPPROTO_IP, libc::IP_DONTFRAG)
+        } else {
+            (libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG)
+        };
+        let on: libc::c_int = 1;
+        // SAFETY: the pointer is to a live `int`, and the length is its own; the kernel reads it and nothing more.
+        let code = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                level,
+                option,
+                (&raw const on).cast(),
+                size_of_val(&on) as libc::socklen_t,
+            )
+        };
+        if code == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_vendor = "apple", target_os = "freebsd")))]
+    {
+        let _ = (socket, v4);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
-/// Hears the groups that this socket joined, and on the interface where it did, instead of those that anybody on this host
-/// joined. (`IP_MULTICAST_ALL`, which Linux has on; other systems never do it.)
+/// Sends and hears by this interface alone.
+pub(super) fn stay_on(socket: &Socket, on: &Interface) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    return socket.bind_device_by_index_v4(NonZeroU32::new(on.index));
+    #[cfg(target_vendor = "apple")]
+    {
+        let index = NonZeroU32::new(on.index);
+        if socket.local_addr().is_ok_and(|addr| addr.is_ipv6()) {
+            socket.bind_device_by_index_v6(index)
+        } else {
+            socket.bind_device_by_index_v4(index)
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+    {
+        let _ = (socket, on);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// As many bytes as were asked for, where the program may go beyond the system's limit; else as many as that.
+pub(super) fn set_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if rustix::net::sockopt::set_socket_recv_buffer_size_force(socket, bytes).is_ok() {
+        return Ok(());
+    }
+    socket.set_recv_buffer_size(bytes)
+}
+
+/// Hears the groups that this socket joined, instead of those that anybody on this host joined; of IPv4, on the interface where
+/// it joined. (`IP_MULTICAST_ALL`, which Linux has on; other systems never do it.)
 pub(super) fn hear_own_groups_only(socket: &Socket, v4: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
@@ -97,7 +156,11 @@ pub(super) fn join_for_source(
     };
     joined.map_err(|error| {
         let by = interface.map_or_else(String::new, |one| format!(" on {one}"));
-        DatagramError::system(format!("join {group} for source {source}{by}"), error)
+        DatagramError::system(
+            Doing::Join,
+            format!("join {group} for source {source}{by}"),
+            error,
+        )
     })
 }
 
@@ -180,7 +243,7 @@ pub(super) fn join(
     };
     joined.map_err(|error| {
         let by = interface.map_or_else(String::new, |one| format!(" on {one}"));
-        DatagramError::system(format!("join {group}{by}"), error)
+        DatagramError::system(Doing::Join, format!("join {group}{by}"), error)
     })
 }
 

@@ -1,17 +1,16 @@
 //! [`Receiver`]: hears what is sent to one audience.
 
 use super::audience::Audience;
-use super::error::DatagramError;
+use super::error::{DatagramError, Doing};
 use super::interface::{Interface, Wanted};
 use super::options;
-use super::sender::{link_of, usable};
 use crate::poller::timespec;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recvfrom};
 use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -23,7 +22,8 @@ pub struct ReceiveOptions {
     /// Of a group, hear these senders only (source-specific multicast, RFC 4607). Empty: everybody.
     pub sources: Vec<IpAddr>,
     /// Bytes that may wait to be received, each datagram counted with the kernel's own overhead. The system caps it
-    /// (`net.core.rmem_max`). None: the system's default.
+    /// (`net.core.rmem_max`, unless the program may administer the network): [`Receiver::buffer`] tells what was granted.
+    /// None: the system's default.
     pub buffer: Option<usize>,
 }
 
@@ -56,24 +56,22 @@ impl Receiver {
     /// When the options cannot hold together, when the interface is not there, is down or carries no multicast, when another
     /// program has the port and does not share it, and when the system refuses to join. Each says what to do.
     pub fn open(audience: &Audience, options: &ReceiveOptions) -> Result<Self, DatagramError> {
-        audience.check()?;
+        let on = audience.on(options.interface.as_ref())?;
         check_sources(audience, &options.sources)?;
         let addr = audience.addr();
-        let on = match audience {
-            Audience::Group(group) => link_of(group, options.interface.as_ref())?,
-            Audience::Broadcast(_) => options.interface.as_ref().map(Wanted::find).transpose()?,
-        };
-        if let Some(on) = &on {
-            usable(on, audience)?;
-        }
         let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))
-            .map_err(|error| DatagramError::system("open a UDP socket", error))?;
+            .map_err(|error| DatagramError::system(Doing::Other, "open a UDP socket", error))?;
         let set = |what: &str, set: std::io::Result<()>| {
-            set.map_err(|error| DatagramError::system(format!("set {what} to hear {addr}"), error))
+            set.map_err(|error| {
+                DatagramError::system(Doing::Other, format!("set {what} to hear {addr}"), error)
+            })
         };
         set("the sharing of the port", share_port(&socket))?;
         if let Some(bytes) = options.buffer {
-            set("the receive buffer", socket.set_recv_buffer_size(bytes))?;
+            set(
+                "the receive buffer",
+                options::set_receive_buffer(&socket, bytes),
+            )?;
         }
         if addr.is_ipv6() {
             set("IPv6 alone", socket.set_only_v6(true))?;
@@ -82,8 +80,11 @@ impl Receiver {
             "no groups of others",
             options::hear_own_groups_only(&socket, addr.is_ipv4()),
         )?;
-        if let (Audience::Broadcast(_), Some(on)) = (audience, &on) {
-            set("the interface", stay_on(&socket, on))?;
+        if let Some(on) = &on
+            && (addr.is_ipv6() || matches!(audience, Audience::Broadcast(_)))
+        {
+            // Of groups of IPv6, the kernel asks only whether they were joined, and not where.
+            set("the interface", options::stay_on(&socket, on))?;
         }
         let place = match (addr, &on) {
             (SocketAddr::V6(mut addr), Some(on)) => {
@@ -92,14 +93,15 @@ impl Receiver {
             }
             _ => addr,
         };
-        socket
-            .bind(&place.into())
-            .map_err(|error| DatagramError::system(format!("bind to {addr}"), error))?;
+        socket.bind(&place.into()).map_err(|error| {
+            DatagramError::system(Doing::Bind, format!("bind to {addr}"), error)
+        })?;
         if let Audience::Group(group) = audience {
             match &options.sources[..] {
                 [] => options::join(&socket, group.ip(), on.as_ref())?,
                 sources => {
-                    for source in sources {
+                    let once: BTreeSet<&IpAddr> = sources.iter().collect();
+                    for source in once {
                         options::join_for_source(&socket, group.ip(), *source, on.as_ref())?;
                     }
                 }
@@ -135,7 +137,7 @@ impl Receiver {
                 }
                 Err(Errno::AGAIN) => {}
                 Err(Errno::INTR) => continue,
-                Err(error) => return Err(DatagramError::system("receive", error)),
+                Err(error) => return Err(DatagramError::system(Doing::Other, "receive", error)),
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
@@ -144,7 +146,13 @@ impl Receiver {
             let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
             match poll(&mut fds, timespec(left).as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(DatagramError::system("wait for a datagram", error)),
+                Err(error) => {
+                    return Err(DatagramError::system(
+                        Doing::Other,
+                        "wait for a datagram",
+                        error,
+                    ));
+                }
             }
         }
     }
@@ -161,7 +169,9 @@ impl Receiver {
     /// What `getsockopt` says; not expected.
     pub fn buffer(&self) -> Result<usize, DatagramError> {
         let size = self.socket.recv_buffer_size();
-        size.map_err(|error| DatagramError::system("ask for the receive buffer", error))
+        size.map_err(|error| {
+            DatagramError::system(Doing::Other, "ask for the receive buffer", error)
+        })
     }
 
     /// On which interface, if one was named.
@@ -209,20 +219,9 @@ pub(super) fn check_sources(audience: &Audience, sources: &[IpAddr]) -> Result<(
     Ok(())
 }
 
-/// Several receivers on one host. On Linux, `SO_REUSEADDR` does it, and `SO_REUSEPORT` would keep out those of other users;
-/// elsewhere it takes `SO_REUSEPORT`.
+/// Several receivers on one host, with programs that set either option: on Linux, each shares with its own kind, and either lets
+/// all hear every datagram to a group or a broadcast; elsewhere it takes `SO_REUSEPORT`.
 fn share_port(socket: &Socket) -> std::io::Result<()> {
     socket.set_reuse_address(true)?;
-    #[cfg(not(target_os = "linux"))]
-    socket.set_reuse_port(true)?;
-    Ok(())
-}
-
-/// Hears what comes by this interface, where the system can say so.
-fn stay_on(socket: &Socket, on: &Interface) -> std::io::Result<()> {
-    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-    socket.bind_device_by_index_v4(NonZeroU32::new(on.index))?;
-    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-    let _ = (socket, on, NonZeroU32::MIN);
-    Ok(())
+    socket.set_reuse_port(true)
 }

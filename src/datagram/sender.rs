@@ -1,11 +1,14 @@
 //! [`Sender`]: one datagram, for everybody who listens.
 
-use super::audience::{Audience, Group};
-use super::error::DatagramError;
+use super::audience::Audience;
+use super::error::{DatagramError, Doing};
 use super::interface::{Interface, Wanted};
 use super::options;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use std::net::{Ipv4Addr, SocketAddr};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, sendto};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// How a [`Sender`] sends.
@@ -40,7 +43,7 @@ impl Default for SendOptions {
 pub struct Sender {
     socket: Socket,
     audience: Audience,
-    to: SockAddr,
+    to: SocketAddr,
     by: Option<Interface>,
     max_datagram: usize,
 }
@@ -55,22 +58,15 @@ impl Sender {
     /// When the options cannot hold together, when the interface is not there, is down or carries no multicast, and when the
     /// system refuses an option. Each says what to do.
     pub fn open(audience: &Audience, options: &SendOptions) -> Result<Self, DatagramError> {
-        audience.check()?;
+        let by = audience.on(options.interface.as_ref())?;
         check(audience, options)?;
         let addr = audience.addr();
-        let by = match audience {
-            Audience::Group(group) => link_of(group, options.interface.as_ref())?,
-            Audience::Broadcast(_) => options.interface.as_ref().map(Wanted::find).transpose()?,
-        };
-        if let Some(by) = &by {
-            usable(by, audience)?;
-        }
         let domain = Domain::for_address(addr);
         let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-            .map_err(|error| DatagramError::system("open a UDP socket", error))?;
-        let set = |what: &str, set: std::io::Result<()>| {
+            .map_err(|error| DatagramError::system(Doing::Other, "open a UDP socket", error))?;
+        let set = |what: &str, set: io::Result<()>| {
             set.map_err(|error| {
-                DatagramError::system(format!("set {what} to send to {addr}"), error)
+                DatagramError::system(Doing::Other, format!("set {what} to send to {addr}"), error)
             })
         };
         set(
@@ -103,13 +99,18 @@ impl Sender {
                 set("the loop", socket.set_multicast_loop_v6(options.loops))?;
                 if let Some(by) = &by {
                     set("the interface", socket.set_multicast_if_v6(by.index))?;
+                    if let Some(Wanted::Addr(IpAddr::V6(own))) = &options.interface {
+                        let from = SocketAddrV6::new(*own, 0, 0, by.index);
+                        set("the address", socket.bind(&SocketAddr::V6(from).into()))?;
+                    }
                 }
             }
             Audience::Broadcast(_) => {
                 set("SO_BROADCAST", socket.set_broadcast(true))?;
                 set("the TTL", socket.set_ttl_v4(ttl))?;
-                if let Some(own) = own()? {
-                    // The kernel sends a broadcast by the interface that has the address it comes from.
+                if let (Some(by), Some(own)) = (&by, own()?) {
+                    // The address alone would not do: a network's broadcast address has a route of its own.
+                    set("the interface", options::stay_on(&socket, by))?;
                     let from = SocketAddr::from((own, 0));
                     set("the address", socket.bind(&from.into()))?;
                 }
@@ -118,13 +119,13 @@ impl Sender {
         Ok(Self {
             socket,
             audience: *audience,
-            to: addr.into(),
+            to: addr,
             by,
             max_datagram: options.max_datagram,
         })
     }
 
-    /// Sends one datagram. It waits when the interface's queue is full, which is when this socket's send buffer is.
+    /// Sends one datagram. It waits while as many bytes as this socket's send buffer holds are still to leave the interface.
     ///
     /// That it was sent says nothing about anybody having heard it.
     ///
@@ -132,6 +133,27 @@ impl Sender {
     /// [`DatagramError::TooLong`] when it is longer than the limit: nothing was sent. Else what the system says; a later send
     /// may work again.
     pub fn send(&self, datagram: &[u8]) -> Result<(), DatagramError> {
+        self.send_with(datagram, SendFlags::empty())
+    }
+
+    /// [`send`](Self::send), unless it would have to wait: then nothing is sent, and `false` comes back. Wait for the socket
+    /// to be writable, and try again.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn try_send(&self, datagram: &[u8]) -> Result<bool, DatagramError> {
+        match self.send_with(datagram, SendFlags::DONTWAIT) {
+            Ok(()) => Ok(true),
+            Err(DatagramError::System { cause, .. })
+                if cause.kind() == io::ErrorKind::WouldBlock =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn send_with(&self, datagram: &[u8], flags: SendFlags) -> Result<(), DatagramError> {
         if datagram.len() > self.max_datagram {
             return Err(DatagramError::TooLong {
                 length: datagram.len(),
@@ -139,12 +161,17 @@ impl Sender {
             });
         }
         loop {
-            match self.socket.send_to(datagram, &self.to) {
+            match sendto(&self.socket, datagram, flags, &self.to) {
                 Ok(_) => return Ok(()),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(Errno::INTR) => {}
                 Err(error) => {
                     let what = format!("send {} bytes to {}", datagram.len(), self.audience);
-                    return Err(DatagramError::system(what, error));
+                    let doing = Doing::Send {
+                        broadcast: matches!(self.audience, Audience::Broadcast(_)),
+                        named: self.by.is_some(),
+                        v4: self.to.is_ipv4(),
+                    };
+                    return Err(DatagramError::system(doing, what, error));
                 }
             }
         }
@@ -200,36 +227,4 @@ fn most_bytes(audience: &Audience) -> usize {
         SocketAddr::V4(_) => 65535 - 20 - UDP,
         SocketAddr::V6(_) => 65535 - UDP,
     }
-}
-
-/// The interface that was named, in the group's address or beside it.
-pub(super) fn link_of(
-    group: &Group,
-    wanted: Option<&Wanted>,
-) -> Result<Option<Interface>, DatagramError> {
-    let named = wanted.map(Wanted::find).transpose()?;
-    match (group.zone(), named) {
-        (Some(zone), Some(named)) if named.index != zone => Err(DatagramError::TwoLinks {
-            group: group.ip(),
-            zone,
-            index: named.index,
-        }),
-        (_, Some(named)) => Ok(Some(named)),
-        (Some(zone), None) => Wanted::Index(zone).find().map(Some),
-        (None, None) if group.is_of_a_link() => Err(DatagramError::WhichLink { group: group.ip() }),
-        (None, None) => Ok(None),
-    }
-}
-
-/// Refuses an interface that cannot carry it, with the reason that the system would not tell.
-pub(super) fn usable(by: &Interface, audience: &Audience) -> Result<(), DatagramError> {
-    let v4 = audience.addr().is_ipv4();
-    let name = || by.name.clone();
-    if !by.up {
-        return Err(DatagramError::InterfaceDown { name: name() });
-    }
-    if matches!(audience, Audience::Group(_)) && !by.carries_groups(v4) {
-        return Err(DatagramError::NoMulticast { name: name() });
-    }
-    Ok(())
 }

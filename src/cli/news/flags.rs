@@ -18,7 +18,7 @@ pub(super) fn at_fault(news: &News, error: &DatagramError) -> Option<String> {
         DatagramError::NoInterface { .. } => on(),
         DatagramError::WhichLink { .. } => format!("{to} without --interface"),
         DatagramError::TwoLinks { .. } => format!("{to} with {}", on()),
-        DatagramError::NotABroadcastAddress { .. } => to,
+        DatagramError::NotABroadcastAddress { .. } | DatagramError::NoPort { .. } => to,
         DatagramError::NobodyHears => "--ttl 0 with --loop off".into(),
         DatagramError::BroadcastWithoutTtl => format!("{to} with --ttl 0"),
         DatagramError::BroadcastLoops => format!("{to} with --loop off"),

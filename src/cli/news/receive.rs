@@ -164,7 +164,7 @@ impl Hearing {
                     .account
                     .numbered(&header, from, line.len(), datagram.at);
                 let news = match verdict {
-                    Verdict::Duplicate | Verdict::Ended { .. } => false,
+                    Verdict::Duplicate | Verdict::Ended { .. } | Verdict::OnlyEnded { .. } => false,
                     Verdict::Begun { .. }
                     | Verdict::InOrder
                     | Verdict::Gap { .. }
@@ -235,6 +235,9 @@ fn told_of(verdict: &Verdict, header: &Header, from: std::net::SocketAddr) -> Op
                 "{stream} from {from} began before: the first heard is number {first}"
             ))
         }
+        Verdict::OnlyEnded { count } => Some(format!(
+            "{stream} from {from} is over after {count} numbers, of which none was heard"
+        )),
         Verdict::Gap {
             from: number,
             missing,

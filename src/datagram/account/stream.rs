@@ -1,7 +1,7 @@
 //! [`Stream`]: the books of one sender, since it started.
 
 use super::super::header::{Header, Kind};
-use super::{StreamReport, Verdict};
+use super::{Key, StreamReport, Verdict};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -9,10 +9,14 @@ use std::time::{Duration, Instant};
 /// Runs of missing numbers that are kept. Beyond that, the oldest is lost for good.
 const MOST_GAPS: usize = 10_000;
 
+/// How far before the first that was heard one may have been overtaken. Before that, it is from before this receiver's time, and
+/// whatever lay between is not missed.
+const OVERTAKEN: u64 = 1000;
+
 #[derive(Debug)]
 pub(super) struct Stream {
     id: u64,
-    pub(super) from: SocketAddr,
+    from: SocketAddr,
     /// The how-manieth to begin.
     pub(super) order: u64,
     first: u64,
@@ -25,36 +29,45 @@ pub(super) struct Stream {
     duplicates: u64,
     reordered: u64,
     stale: u64,
-    pub(super) bytes: u64,
+    bytes: u64,
     jitter: Jitter,
     newest: Duration,
+    pub(super) began: Instant,
     pub(super) heard: Instant,
     ended: bool,
     pub(super) again: bool,
     /// The stream that this host began after this one.
-    pub(super) successor: Option<u64>,
+    pub(super) successor: Option<Key>,
 }
 
 impl Stream {
-    /// With its first datagram, whose bytes the caller counts.
-    pub(super) fn begin(header: &Header, from: SocketAddr, at: Instant, order: u64) -> Self {
+    /// With its first datagram, which may be its end.
+    pub(super) fn begin(
+        header: &Header,
+        from: SocketAddr,
+        news: usize,
+        at: Instant,
+        order: u64,
+    ) -> Self {
+        let one = u64::from(header.kind == Kind::News);
         Self {
             id: header.stream,
             from,
             order,
             first: header.sequence,
-            next: header.sequence + 1,
+            next: header.sequence + one,
             gaps: BTreeMap::new(),
             horizon: 0,
-            received: 1,
+            received: one,
             duplicates: 0,
             reordered: 0,
             stale: 0,
-            bytes: 0,
+            bytes: one * news as u64,
             jitter: Jitter::begin(at, header.sent_at),
             newest: header.sent_at,
+            began: at,
             heard: at,
-            ended: false,
+            ended: header.kind == Kind::End,
             again: false,
             successor: None,
         }
@@ -80,6 +93,7 @@ impl Stream {
             return self.old(sequence);
         }
         self.received += 1;
+        self.ended = false;
         self.newest = self.newest.max(header.sent_at);
         self.jitter.enter(at, header.sent_at);
         let from = self.next;
@@ -107,11 +121,16 @@ impl Stream {
             Some(mut last) if *last.get() == from => {
                 last.insert(to);
             }
-            _ => {
-                self.gaps.insert(from, to);
-            }
+            _ => self.keep(from, to),
         }
-        if self.gaps.len() > MOST_GAPS
+    }
+
+    /// Keeps a run of missing numbers, and no more of them than there is room for.
+    fn keep(&mut self, from: u64, to: u64) {
+        if from < to {
+            self.gaps.insert(from, to);
+        }
+        while self.gaps.len() > MOST_GAPS
             && let Some((_, end)) = self.gaps.pop_first()
         {
             self.horizon = end;
@@ -120,15 +139,14 @@ impl Stream {
 
     /// One that is no news to the numbers: late, or a duplicate.
     fn old(&mut self, sequence: u64) -> Verdict {
-        if sequence < self.horizon {
+        let oldest = self.first.saturating_sub(OVERTAKEN);
+        if sequence < self.horizon.max(oldest) {
             self.stale += 1;
             return Verdict::Stale;
         }
         if sequence < self.first {
             // This receiver's first came before it.
-            if sequence + 1 < self.first {
-                self.gaps.insert(sequence + 1, self.first);
-            }
+            self.keep(sequence + 1, self.first);
             self.first = sequence;
         } else if !self.fill(sequence) {
             self.duplicates += 1;
@@ -148,13 +166,18 @@ impl Stream {
             return false;
         }
         self.gaps.remove(&from);
-        if from < sequence {
-            self.gaps.insert(from, sequence);
-        }
-        if sequence + 1 < to {
-            self.gaps.insert(sequence + 1, to);
-        }
+        self.keep(sequence + 1, to);
+        self.keep(from, sequence);
         true
+    }
+
+    #[cfg(test)]
+    pub(super) fn runs(&self) -> usize {
+        self.gaps.len()
+    }
+
+    pub(super) fn is_more_than_one(&self) -> bool {
+        self.received + self.duplicates > 1
     }
 
     pub(super) fn report(&self) -> StreamReport {

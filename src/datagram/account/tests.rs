@@ -96,17 +96,75 @@ fn the_end_tells_how_many_of_the_last_were_lost_and_a_straggler_is_found_again()
 }
 
 #[test]
-fn an_end_of_which_nothing_else_was_heard_begins_no_stream() {
+fn of_a_stream_only_the_end_may_be_heard_and_then_what_came_late() {
     let mut account = Account::new();
-    let told = account.numbered(&end(1, 9), home(), 0, Instant::now());
+    let now = Instant::now();
+    let mut told = |header: &Header| account.numbered(header, home(), 3, now);
+    assert_eq!(told(&end(1, 9)), Verdict::OnlyEnded { count: 9 });
     assert_eq!(
-        told,
+        told(&end(1, 9)),
         Verdict::Ended {
             first: 9,
             missing: 0
         }
     );
-    assert!(account.report(None).streams.is_empty());
+    assert_eq!(told(&news(1, 7)), Verdict::Late);
+    let stream = &account.report(None).streams[0];
+    assert_eq!((stream.first, stream.next), (7, 9));
+    assert_eq!((stream.received, stream.lost), (1, 1));
+    assert_eq!(stream.bytes, 3, "an end brings no news");
+}
+
+#[test]
+fn what_was_sent_long_before_the_first_that_was_heard_makes_nothing_lost() {
+    let (account, verdicts) = entered(&[1_000_000, 5, 999_999]);
+    assert_eq!(verdicts[1..], [Verdict::Stale, Verdict::Late]);
+    let stream = &account.report(None).streams[0];
+    assert_eq!((stream.received, stream.lost, stream.stale), (2, 0, 1));
+}
+
+#[test]
+fn a_stream_that_goes_on_after_its_end_is_not_over() {
+    let (mut account, _) = entered(&[0, 1]);
+    let now = Instant::now();
+    account.numbered(&end(1, 2), home(), 0, now);
+    assert!(account.report(None).streams[0].ended);
+    account.numbered(&news(1, 2), home(), 0, now);
+    assert!(!account.report(None).streams[0].ended);
+}
+
+#[test]
+fn who_uses_the_number_of_anothers_stream_spoils_nothing() {
+    let (mut account, _) = entered(&[0, 1]);
+    let now = Instant::now();
+    let stranger = "10.77.0.9:5000".parse().expect("an address");
+    account.numbered(&news(1, 1 << 60), stranger, 0, now);
+    let told = account.numbered(&news(1, 2), home(), 0, now);
+    assert_eq!(told, Verdict::InOrder);
+    let report = account.report(None);
+    assert_eq!((report.totals.lost, report.totals.restarts), (0, 0));
+}
+
+#[test]
+fn of_two_senders_on_a_host_the_one_that_fell_silent_started_again() {
+    let mut account = Account::new();
+    let mut now = Instant::now();
+    let mut told = |stream, sequence| {
+        now += Duration::from_millis(1);
+        account.numbered(&news(stream, sequence), home(), 0, now)
+    };
+    told(1, 0);
+    told(2, 0);
+    told(2, 1);
+    told(1, 1);
+    // The second starts again, under a new number; the first is there all the while.
+    told(3, 0);
+    told(1, 2);
+    told(3, 1);
+    told(1, 3);
+    let report = account.report(None);
+    let restarted: Vec<bool> = report.streams.iter().map(|one| one.restarted).collect();
+    assert_eq!(restarted, [false, false, true]);
 }
 
 #[test]
@@ -191,6 +249,45 @@ fn however_many_streams_are_made_up_the_books_stay_small_and_the_sums_right() {
     assert!(account.streams.len() + account.closed.len() <= MOST_STREAMS + MOST_CLOSED);
     let totals = account.report(None).totals;
     assert_eq!((totals.received, totals.lost), (2 * streams, streams));
+}
+
+#[test]
+fn streams_that_are_made_up_drive_out_none_that_is_alive() {
+    let mut account = Account::new();
+    let start = Instant::now();
+    account.numbered(&news(1, 0), home(), 0, start);
+    account.numbered(&news(1, 1), home(), 0, start);
+    for id in 0..2 * MOST_STREAMS as u64 {
+        let at = start + Duration::from_micros(1 + id);
+        account.numbered(&news(1000 + id, 0), home(), 0, at);
+    }
+    let told = account.numbered(&news(1, 12), home(), 0, start + Duration::from_secs(1));
+    assert_eq!(
+        told,
+        Verdict::Gap {
+            from: 2,
+            missing: 10
+        }
+    );
+}
+
+#[test]
+fn whatever_comes_the_runs_of_missing_numbers_are_bounded() {
+    let mut stream = Stream::begin(&news(1, 0), home(), 0, Instant::now(), 1);
+    let now = Instant::now();
+    // As old ones, since no time goes by: each splits what is missing before the highest.
+    let mut old = |sequence| {
+        let header = Header {
+            sent_at: Duration::ZERO,
+            ..news(1, sequence)
+        };
+        stream.enter(&header, 0, now);
+    };
+    old(1 << 62);
+    (1..50_000).for_each(|n| old(2 * n));
+    assert!(stream.runs() <= 10_000);
+    let report = stream.report();
+    assert_eq!(report.received + report.lost, report.next - report.first);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::Question;
 use super::findings::{Bound, Filter, Findings, Listened, Membership, Seen};
 use super::{listen, owners, tables, walk};
 use crate::datagram::audience::Audience;
-use crate::datagram::error::DatagramError;
+use crate::datagram::error::{DatagramError, Doing};
 use crate::datagram::interface::Interface;
 use crate::datagram::options;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -65,6 +65,7 @@ fn own_address_for(question: &Question, by: Option<&Interface>) -> Seen<IpAddr> 
                     match audience {
                         Audience::Group(_) => options::send_groups_by(&socket, by, own)?,
                         Audience::Broadcast(_) => {
+                            options::stay_on(&socket, by)?;
                             socket.bind(&SocketAddr::from((own, 0)).into())?;
                         }
                     }
@@ -78,7 +79,12 @@ fn own_address_for(question: &Question, by: Option<&Interface>) -> Seen<IpAddr> 
         socket.connect(&to.into())?;
         Ok(socket.local_addr()?.as_socket())
     };
-    address(format!("find a way to {to}"), asked())
+    let doing = Doing::Send {
+        broadcast: matches!(question.audience, Audience::Broadcast(_)),
+        named: by.is_some(),
+        v4: to.is_ipv4(),
+    };
+    address(doing, format!("find a way to {to}"), asked())
 }
 
 /// The address that this host answers somebody from.
@@ -88,14 +94,14 @@ fn way_to(to: SocketAddr) -> Seen<IpAddr> {
         socket.connect(&to.into())?;
         Ok(socket.local_addr()?.as_socket())
     };
-    address(format!("find a way to {}", to.ip()), asked())
+    address(Doing::Other, format!("find a way to {}", to.ip()), asked())
 }
 
-fn address(what: String, asked: std::io::Result<Option<SocketAddr>>) -> Seen<IpAddr> {
+fn address(doing: Doing, what: String, asked: std::io::Result<Option<SocketAddr>>) -> Seen<IpAddr> {
     match asked {
         Ok(Some(own)) => Ok(own.ip()),
         Ok(None) => Err(format!("cannot {what}: the system names no address")),
-        Err(error) => Err(DatagramError::system(what, error).to_string()),
+        Err(error) => Err(DatagramError::system(doing, what, error).to_string()),
     }
 }
 

@@ -5,7 +5,6 @@ use crate::datagram::audience::Audience;
 use crate::datagram::error::DatagramError;
 use crate::datagram::interface::Interface;
 use crate::datagram::receiver::check_sources;
-use crate::datagram::sender::usable;
 use std::net::Ipv4Addr;
 
 pub(super) fn address(case: &Case<'_>) -> Check {
@@ -81,7 +80,7 @@ pub(super) fn interface(case: &Case<'_>) -> Check {
         };
     };
     let audience = &case.question.audience;
-    if let Err(error) = usable(by, audience) {
+    if let Err(error) = audience.usable(by) {
         return Check::error(NAME, error.to_string().trim_start_matches("interface "));
     }
     if !by.running {
