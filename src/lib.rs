@@ -103,3 +103,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/four-chats.md")]
 struct FourChats;
+
+/// Its Rust compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/multicast.md")]
+struct Multicast;

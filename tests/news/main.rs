@@ -14,5 +14,6 @@ mod hosts;
 mod lines;
 mod loopback;
 mod netns;
+mod page;
 mod stage;
 mod wrong_use;

@@ -2,6 +2,7 @@
 
 use crate::child::{Ended, Program, guardhouse};
 use crate::common::wait_until;
+use socket2::SockRef;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::net::UdpSocket;
@@ -20,6 +21,13 @@ impl Port {
     pub(crate) fn free() -> Self {
         let held = UdpSocket::bind("127.0.0.1:0").unwrap();
         Self { held }
+    }
+
+    /// For somebody who takes the port of all addresses, and shares it. It was not shared when it was chosen, so it still is of one
+    /// test only.
+    pub(crate) fn shared(self) -> Self {
+        SockRef::from(&self.held).set_reuse_address(true).unwrap();
+        self
     }
 
     pub(crate) fn number(&self) -> u16 {
