@@ -216,8 +216,8 @@ fn bind_advice(errno: Errno) -> &'static str {
             "; a port below 1024 takes rights (`sysctl net.ipv4.ip_unprivileged_port_start`): use another"
         }
         Errno::ADDRINUSE => {
-            "; a program that does not share the port has it (see `ss -ulpn`): sharing takes SO_REUSEADDR or SO_REUSEPORT on both \
-             sides, set before each binds"
+            "; a program that does not share the port has it (see `ss -ulpn`): on Linux, sharing takes SO_REUSEADDR \
+             on both sides, and SO_REUSEPORT does not do"
         }
         Errno::ADDRNOTAVAIL => "; no interface takes that address",
         _ => "",
@@ -292,7 +292,7 @@ mod tests {
             (send(false, true, true), Errno::NETUNREACH, "ip addr"),
             (Doing::Join, Errno::NODEV, "name one"),
             (Doing::Join, Errno::NOBUFS, "igmp_max_msf"),
-            (Doing::Bind, Errno::ADDRINUSE, "SO_REUSEPORT"),
+            (Doing::Bind, Errno::ADDRINUSE, "SO_REUSEADDR"),
             (send(false, false, true), Errno::MSGSIZE, "MTU"),
         ] {
             let told = DatagramError::system(doing, "do it", errno).to_string();

@@ -219,9 +219,11 @@ pub(super) fn check_sources(audience: &Audience, sources: &[IpAddr]) -> Result<(
     Ok(())
 }
 
-/// Several receivers on one host, with programs that set either option: on Linux, each shares with its own kind, and either lets
-/// all hear every datagram to a group or a broadcast; elsewhere it takes `SO_REUSEPORT`.
+/// Several receivers on one host. On Linux `SO_REUSEADDR` does it; `SO_REUSEPORT` makes the sockets one group of the kernel's, which
+/// was seen to hand a datagram to the one that had joined on another link. Elsewhere it takes `SO_REUSEPORT`.
 fn share_port(socket: &Socket) -> std::io::Result<()> {
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)
+    #[cfg(not(target_os = "linux"))]
+    socket.set_reuse_port(true)?;
+    Ok(())
 }

@@ -12,6 +12,7 @@ mod ends;
 mod foreign;
 mod hosts;
 mod lines;
+mod links;
 mod loopback;
 mod netns;
 mod page;
