@@ -2,7 +2,7 @@
 //! value and what to do. What fails is exit code 1, with its reason.
 
 use crate::child::{Program, guardhouse};
-use crate::stage::{NewsFile, on_loopback};
+use crate::stage::{NewsFile, Port, on_loopback, sent, well};
 
 fn refused(ended: &crate::child::Ended, code: i32, args: &str, words: &[&str]) {
     let outcome = (ended.code, &*ended.out);
@@ -131,6 +131,23 @@ fn how_often_is_said_once_and_within_limits() {
     ] {
         wrong(&format!("send {flag} {value}"), &[flag, value, limit]);
     }
+}
+
+#[test]
+fn a_time_is_at_most_a_year() {
+    for (command, flag) in [
+        ("send", "--interval"),
+        ("receive", "--timeout"),
+        ("doctor", "--listen"),
+    ] {
+        for value in ["584000000000y", "8767h"] {
+            let args = format!("{command} {flag} {value}");
+            wrong(&args, &[flag, value, "at most 1y"]);
+        }
+    }
+    let file = NewsFile::of("one\n");
+    let group = Port::free().group();
+    well(sent(&format!("{group} --interval 1y"), &file));
 }
 
 #[test]

@@ -73,6 +73,7 @@ pub(crate) struct SendNews {
         long,
         default_value = "2s",
         value_name = "TIME",
+        value_parser = time,
         conflicts_with = "rate"
     )]
     pub(crate) interval: Time,
@@ -158,7 +159,7 @@ pub(crate) struct Doctor {
     #[arg(long = "loop", default_value = "on", value_name = "on|off")]
     pub(crate) loops: Switch,
     /// Join, and tell for so long what comes to the port, and to which group
-    #[arg(long, default_value = "2s", value_name = "TIME")]
+    #[arg(long, default_value = "2s", value_name = "TIME", value_parser = time)]
     pub(crate) listen: Time,
     /// As JSON
     #[arg(long)]
@@ -183,8 +184,19 @@ fn broadcast(text: &str) -> Result<SocketAddrV4, String> {
     }
 }
 
-fn some_time(text: &str) -> Result<Time, String> {
+/// Longer than anybody waits, and far from where a point in time can no longer be told.
+const LONGEST: Duration = Duration::from_hours(8766);
+
+fn time(text: &str) -> Result<Time, String> {
     let time: Time = text.parse().map_err(|error| format!("{error}"))?;
+    if time.time > LONGEST {
+        return Err("must be at most 1y".into());
+    }
+    Ok(time)
+}
+
+fn some_time(text: &str) -> Result<Time, String> {
+    let time = time(text)?;
     if time.time.is_zero() {
         return Err("must be more than nothing, like 5s".into());
     }
