@@ -65,6 +65,38 @@ fn a_line_that_may_be_cut_is_cut_between_two_characters_and_keeps_its_newline() 
 }
 
 #[test]
+fn a_line_that_is_cut_keeps_the_end_that_it_had() {
+    let port = Port::free();
+    let group = port.group();
+    let long = "x".repeat(100_000);
+    let file = NewsFile::of(format!("{long}\r\n{long}\nabcdefghi\r\n{long}"));
+    let receiver = receiver(&format!("{group} --count 4"));
+    let ended = sent(
+        &format!("{group} --truncate --max-datagram 10 --rate 1000/s --json"),
+        &file,
+    );
+    assert_eq!(counts(&well(ended)), [4, 40, 4, 0, 0]);
+    let heard = "xxxxxxxx\r\nxxxxxxxxx\nabcdefgh\r\nxxxxxxxxxx\n";
+    assert_eq!(well(receiver.ended()), heard);
+}
+
+#[test]
+fn a_line_whose_first_character_does_not_fit_is_refused_and_not_cut() {
+    let port = Port::free();
+    let group = port.group();
+    let file = NewsFile::of("가나다라\na\n");
+    let receiver = receiver(&format!("{group} --count 1"));
+    let ended = sent(
+        &format!("{group} --truncate --max-datagram 2 --rate 1000/s --json"),
+        &file,
+    );
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("not even its first character fits"));
+    assert_eq!(counts(&ended.out), [1, 2, 0, 1, 0]);
+    assert_eq!(well(receiver.ended()), "a\n");
+}
+
+#[test]
 fn a_file_is_sent_again_from_its_beginning_until_the_count() {
     let port = Port::free();
     let group = port.group();

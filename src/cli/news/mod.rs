@@ -1,5 +1,6 @@
 //! `news`: the tutorial's datagrams, one file per command.
 
+mod cut;
 mod doctor;
 mod ending;
 mod flags;

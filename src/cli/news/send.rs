@@ -2,9 +2,10 @@
 //!
 //! The tutorial's sender asks `feof` before it reads, and so sends the last line twice; this one sends what it has read.
 
+use super::cut::cut;
 use super::ending::{Ending, Wake};
 use super::pace::Pace;
-use super::source::{Next, Source, Then};
+use super::source::{Line, Next, Source, Then};
 use super::told::Told;
 use crate::cli::args::{SendNews, Switch, Verbosity};
 use crate::cli::{Interrupted, WrongUse, output};
@@ -150,8 +151,8 @@ impl Sending {
         let mut lines = 0_u64;
         let mut signal = None;
         while self.done.sent + self.done.failed < count {
-            let (text, length) = match source.next(ending)? {
-                Next::Line { text, length } => (text, length),
+            let line = match source.next(ending)? {
+                Next::Line(line) => line,
                 Next::Over => break,
                 Next::Signal(number) => {
                     signal = Some(number);
@@ -167,7 +168,7 @@ impl Sending {
                 signal = Some(number);
                 break;
             }
-            let Some(text) = self.fit(text, length, told) else {
+            let Some(text) = self.fit(line, told) else {
                 continue;
             };
             self.send(&text, told)?;
@@ -183,30 +184,29 @@ impl Sending {
     }
 
     /// The line, if it fits a datagram or may be cut to fit.
-    fn fit(&mut self, mut text: Vec<u8>, length: usize, told: &mut Told) -> Option<Vec<u8>> {
-        if length <= self.room {
+    fn fit(&mut self, line: Line, told: &mut Told) -> Option<Vec<u8>> {
+        let Line { text, length, end } = line;
+        let room = self.room;
+        if length <= room {
             return Some(text);
         }
-        if !self.truncate {
-            self.done.refused += 1;
-            told.warn(&format!(
-                "a line of {length} bytes is refused: a datagram has room for {} (--max-datagram); --truncate cuts it",
-                self.room
-            ));
-            return None;
+        let whole = text.len() == length;
+        let content = &text[..text.len() - if whole { end.len() } else { 0 }];
+        let cut = cut(content, end, room).filter(|_| self.truncate);
+        if cut.is_some() {
+            self.done.cut += 1;
+            return cut;
         }
-        self.done.cut += 1;
-        let newline = text.len() < length || text.ends_with(b"\n");
-        let mut keep = self.room - usize::from(newline && self.room > 1);
-        // Not within a character: its other bytes begin with the bits 10.
-        while keep > 1 && text.get(keep).is_some_and(|byte| byte & 0xc0 == 0x80) {
-            keep -= 1;
-        }
-        text.truncate(keep);
-        if newline && self.room > 1 {
-            text.push(b'\n');
-        }
-        Some(text)
+        self.done.refused += 1;
+        let why = if self.truncate {
+            "not even its first character fits"
+        } else {
+            "--truncate cuts it"
+        };
+        told.warn(&format!(
+            "a line of {length} bytes is refused: a datagram has room for {room} (--max-datagram); {why}"
+        ));
+        None
     }
 
     /// # Errors

@@ -22,16 +22,21 @@ pub(super) enum Then {
 /// The next that a source has.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A line, with its newline unless it is the last and has none. Of one that is longer than any datagram, the beginning.
-    Line {
-        text: Vec<u8>,
-        /// Bytes of it, kept or not.
-        length: usize,
-    },
+    Line(Line),
     /// There are no more.
     Over,
     /// A signal came while it waited.
     Signal(i32),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// With its end. Of one that is longer than any datagram, the beginning.
+    pub(super) text: Vec<u8>,
+    /// Bytes of it, kept or not.
+    pub(super) length: usize,
+    /// LF, CR LF, or nothing, which only the last can have.
+    pub(super) end: &'static [u8],
 }
 
 pub(super) struct Source {
@@ -55,6 +60,8 @@ enum Input {
 struct Unfinished {
     text: Vec<u8>,
     length: usize,
+    /// Its last bytes.
+    tail: [u8; 2],
 }
 
 /// No datagram is longer, so no more of a line need be kept.
@@ -141,8 +148,13 @@ impl Source {
 
     fn finished(&mut self) -> Next {
         self.lines += 1;
-        let Unfinished { text, length } = std::mem::take(&mut self.line);
-        Next::Line { text, length }
+        let Unfinished { text, length, tail } = std::mem::take(&mut self.line);
+        let end: &[u8] = match tail {
+            [b'\r', b'\n'] => b"\r\n",
+            [_, b'\n'] => b"\n",
+            _ => b"",
+        };
+        Next::Line(Line { text, length, end })
     }
 
     fn fill(&mut self) -> anyhow::Result<usize> {
@@ -239,6 +251,9 @@ impl Unfinished {
         let room = LONGEST.saturating_sub(self.text.len());
         self.text.extend_from_slice(&bytes[..room.min(bytes.len())]);
         self.length += bytes.len();
+        for byte in &bytes[bytes.len().saturating_sub(2)..] {
+            self.tail = [self.tail[1], *byte];
+        }
     }
 }
 
