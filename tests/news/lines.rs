@@ -186,3 +186,85 @@ fn a_file_that_was_cut_or_replaced_is_followed_from_its_beginning() {
     sender.signal(Signal::TERM);
     well(sender.ended());
 }
+
+#[test]
+fn a_file_that_is_replaced_is_read_to_its_end_first() {
+    let port = Port::free();
+    let file = NewsFile::of("one\n");
+    let old = NewsFile::of("");
+    let (receiver, sender) = followed(&port, &file);
+    hears(&receiver, "one\n");
+    file.append("last of the old\nno end");
+    fs::rename(&*file, &*old).unwrap();
+    file.rewrite("new\n");
+    let all = "one\nlast of the old\nno end\nnew\n";
+    hears(&receiver, all);
+    sender.signal(Signal::INT);
+    let ended = sender.ended();
+    let told = "sent 4 lines, 30 bytes\n";
+    assert!(ended.err.contains(told), "no {told:?} in {}", ended.err);
+    well(ended);
+}
+
+#[test]
+fn who_writes_on_in_a_file_that_was_replaced_by_an_empty_one_is_heard() {
+    let port = Port::free();
+    let file = NewsFile::of("one\n");
+    let old = NewsFile::of("");
+    let (receiver, sender) = followed(&port, &file);
+    hears(&receiver, "one\n");
+    fs::rename(&*file, &*old).unwrap();
+    file.rewrite("");
+    for (late, all) in [("two\n", "one\ntwo\n"), ("three\n", "one\ntwo\nthree\n")] {
+        old.append(late);
+        hears(&receiver, all);
+    }
+    file.append("new\n");
+    hears(&receiver, "one\ntwo\nthree\nnew\n");
+    sender.signal(Signal::INT);
+    well(sender.ended());
+}
+
+#[test]
+fn a_line_whose_file_is_cut_before_its_end_is_told() {
+    let port = Port::free();
+    let file = NewsFile::of("one\n");
+    let (receiver, sender) = followed(&port, &file);
+    hears(&receiver, "one\n");
+    // They are read at once.
+    file.append("two\nhalf");
+    hears(&receiver, "one\ntwo\n");
+    file.rewrite("new\n");
+    hears(&receiver, "one\ntwo\nnew\n");
+    sender.signal(Signal::INT);
+    let ended = sender.ended();
+    let told = "was cut: 4 bytes of a line without an end were not sent\n";
+    assert!(ended.err.contains(told), "no {told:?} in {}", ended.err);
+    well(ended);
+}
+
+#[test]
+fn a_file_that_is_gone_is_told_once_and_waited_for() {
+    let port = Port::free();
+    let file = NewsFile::of("one\n");
+    let old = NewsFile::of("");
+    let (receiver, sender) = followed(&port, &file);
+    hears(&receiver, "one\n");
+    fs::rename(&*file, &*old).unwrap();
+    sender
+        .err
+        .until("that it is gone", |err| err.contains(" is gone "));
+    for (late, all) in [("two\n", "one\ntwo\n"), ("three\n", "one\ntwo\nthree\n")] {
+        old.append(late);
+        hears(&receiver, all);
+    }
+    file.rewrite("new\n");
+    hears(&receiver, "one\ntwo\nthree\nnew\n");
+    sender.signal(Signal::INT);
+    let ended = sender.ended();
+    for told in [" is gone ", " is back\n"] {
+        let times = ended.err.matches(told).count();
+        assert_eq!(times, 1, "{told:?} in {}", ended.err);
+    }
+    well(ended);
+}

@@ -153,6 +153,10 @@ impl Sending {
         while self.done.sent + self.done.failed < count {
             let line = match source.next(ending)? {
                 Next::Line(line) => line,
+                Next::Remark(remark) => {
+                    told.warn(&remark);
+                    continue;
+                }
                 Next::Over => break,
                 Next::Signal(number) => {
                     signal = Some(number);

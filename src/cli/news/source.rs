@@ -23,6 +23,8 @@ pub(super) enum Then {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Line(Line),
+    /// Nothing to send, but something to say.
+    Remark(String),
     /// There are no more.
     Over,
     /// A signal came while it waited.
@@ -48,6 +50,10 @@ pub(super) struct Source {
     line: Unfinished,
     /// Lines since the beginning of the file.
     lines: u64,
+    /// What has taken the file's place, until that is read to its end.
+    successor: Option<File>,
+    /// Nothing has the file's name.
+    gone: bool,
 }
 
 enum Input {
@@ -98,6 +104,8 @@ impl Source {
             read: 0..0,
             line: Unfinished::default(),
             lines: 0,
+            successor: None,
+            gone: false,
         })
     }
 
@@ -184,8 +192,8 @@ impl Source {
 
     /// Nothing more for now. `None`: look again.
     fn end(&mut self, ending: &mut Ending) -> anyhow::Result<Option<Next>> {
-        let last = self.then != Then::Follow && self.line.length > 0;
-        if last {
+        let is_last = self.then != Then::Follow || self.successor.is_some();
+        if is_last && self.line.length > 0 {
             return Ok(Some(self.finished()));
         }
         match (&mut self.input, self.then) {
@@ -201,49 +209,68 @@ impl Source {
                 self.lines = 0;
                 Ok(None)
             }
-            (Input::File { .. }, Then::Follow) => {
-                if let Wake::Signal(signal) =
-                    ending.wait(None, Some(Instant::now() + LOOK_AGAIN))?
-                {
+            (Input::File { file, .. }, Then::Follow) => {
+                if let Some(successor) = self.successor.take() {
+                    *file = successor;
+                    return Ok(None);
+                }
+                let again = Some(Instant::now() + LOOK_AGAIN);
+                if let Wake::Signal(signal) = ending.wait(None, again)? {
                     return Ok(Some(Next::Signal(signal)));
                 }
-                self.catch_up()?;
-                Ok(None)
+                Ok(self.catch_up()?.map(Next::Remark))
             }
             _ => Ok(Some(Next::Over)),
         }
     }
 
-    /// The file may have been cut, or another may have taken its place: that one is read from its beginning. Of the one
-    /// before, everything was.
-    fn catch_up(&mut self) -> anyhow::Result<()> {
+    /// The file may have been cut, and then is read from its beginning. Or another may have taken its place: that one is read
+    /// when this one is at its end, for who put it there may have written here until then. Returns what is worth a word.
+    fn catch_up(&mut self) -> anyhow::Result<Option<String>> {
         let Input::File { file, path } = &mut self.input else {
-            return Ok(());
+            return Ok(None);
         };
+        let shown = path.display();
         let own = file
             .metadata()
-            .with_context(|| format!("cannot look at {}", path.display()))?;
-        if let Ok(there) = std::fs::metadata(&*path)
-            && identity(&there) != identity(&own)
-        {
-            // It may be gone again.
-            if let Ok(new) = open(path) {
-                *file = new;
-                self.line = Unfinished::default();
-            }
-            return Ok(());
-        }
+            .with_context(|| format!("cannot look at {shown}"))?;
         // Pipes have no position.
         if own.is_file()
             && let Ok(at) = file.stream_position()
             && own.len() < at
         {
             file.seek(SeekFrom::Start(0))
-                .with_context(|| format!("cannot read {} again", path.display()))?;
-            self.line = Unfinished::default();
+                .with_context(|| format!("cannot read {shown} again"))?;
+            let unsent = std::mem::take(&mut self.line).length;
+            let remark =
+                format!("{shown} was cut: {unsent} bytes of a line without an end were not sent");
+            return Ok((unsent > 0).then_some(remark));
         }
-        Ok(())
+        let was_gone = self.gone;
+        match successor(path, &own) {
+            Ok(successor) => {
+                self.successor = successor;
+                self.gone = false;
+                Ok(was_gone.then(|| format!("{shown} is back")))
+            }
+            Err(error) => {
+                self.gone = true;
+                let remark =
+                    format!("{shown} is gone ({error}); what comes in its place will be sent");
+                Ok((!was_gone).then_some(remark))
+            }
+        }
     }
+}
+
+/// What has the name now, unless it is the same file; or an empty one, which who writes may not know of yet.
+fn successor(path: &Path, own: &Metadata) -> io::Result<Option<File>> {
+    let there = std::fs::metadata(path)?;
+    let is_empty = there.is_file() && there.len() == 0;
+    if is_empty || identity(&there) == identity(own) {
+        return Ok(None);
+    }
+    options().open(path).map(Some)
 }
 
 impl Unfinished {
@@ -257,17 +284,20 @@ impl Unfinished {
     }
 }
 
-/// Without waiting for somebody to write, where it is a pipe with a name: a signal is to end that, too.
 fn open(path: &Path) -> anyhow::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(libc::O_NONBLOCK);
-    let opened = options.open(path);
-    opened.with_context(|| {
+    options().open(path).with_context(|| {
         format!(
             "cannot open {}; name a file, or - for stdin",
             path.display()
         )
     })
+}
+
+/// Without waiting for somebody to write, where it is a pipe with a name: a signal is to end that, too.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(libc::O_NONBLOCK);
+    options
 }
 
 fn identity(file: &Metadata) -> (u64, u64) {
