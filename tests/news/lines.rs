@@ -110,6 +110,23 @@ fn a_file_is_sent_again_from_its_beginning_until_the_count() {
 }
 
 #[test]
+fn a_file_of_which_no_line_fits_is_not_sent_again_and_again() {
+    let group = Port::free().group();
+    let file = NewsFile::of("too long\ntoo long, too\n");
+    let limit = "--max-datagram 5";
+    for until in ["--repeat", "--repeat --count 3", ""] {
+        let ended = sent(
+            &format!("{group} {until} {limit} --rate 1000/s --json"),
+            &file,
+        );
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert_eq!(counts(&ended.out), [0, 0, 0, 2, 0]);
+        let told = format!("error: no line of {file} fits a datagram of 5 bytes; --truncate ");
+        assert_eq!(ended.err.contains(&told), !until.is_empty(), "{ended:?}");
+    }
+}
+
+#[test]
 fn of_a_file_only_so_many_lines_are_sent_as_the_count_says() {
     let port = Port::free();
     let group = port.group();

@@ -9,9 +9,10 @@ use super::source::{Line, Next, Source, Then};
 use super::told::Told;
 use crate::cli::args::{SendNews, Switch, Verbosity};
 use crate::cli::{Interrupted, WrongUse, output};
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use guardhouse::datagram::{Header, Numbering, SendOptions, Sender};
 use serde::Serialize;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// After the last line, when to say that it was the last: what says so may be lost like everything else.
@@ -150,6 +151,8 @@ impl Sending {
         let count = args.count.map_or(u64::MAX, |count| count.get() as u64);
         let mut lines = 0_u64;
         let mut signal = None;
+        // When the file was last begun again, and what had been tried to send then.
+        let (mut repeats, mut tried) = (0, 0);
         while self.done.sent + self.done.failed < count {
             let line = match source.next(ending)? {
                 Next::Line(line) => line,
@@ -163,6 +166,13 @@ impl Sending {
                     break;
                 }
             };
+            if source.repeats() > repeats {
+                let all = self.done.sent + self.done.failed;
+                if all == tried {
+                    return Err(self.nothing_fits(&args.file));
+                }
+                (repeats, tried) = (source.repeats(), all);
+            }
             let now = Instant::now();
             let due = pace.next(now);
             lines += 1;
@@ -185,6 +195,16 @@ impl Sending {
         }
         self.end(ending)?;
         Ok(signal)
+    }
+
+    fn nothing_fits(&self, file: &Path) -> anyhow::Error {
+        let (file, limit) = (file.display(), self.sender.max_datagram());
+        let advice = if self.truncate {
+            ""
+        } else {
+            "; --truncate cuts them"
+        };
+        anyhow!("no line of {file} fits a datagram of {limit} bytes{advice}")
     }
 
     /// The line, if it fits a datagram or may be cut to fit.

@@ -50,6 +50,8 @@ pub(super) struct Source {
     line: Unfinished,
     /// Lines since the beginning of the file.
     lines: u64,
+    /// How often it was read again.
+    repeats: u64,
     /// What has taken the file's place, until that is read to its end.
     successor: Option<File>,
     /// Nothing has the file's name.
@@ -104,9 +106,15 @@ impl Source {
             read: 0..0,
             line: Unfinished::default(),
             lines: 0,
+            repeats: 0,
             successor: None,
             gone: false,
         })
+    }
+
+    /// How often it was begun again.
+    pub(super) fn repeats(&self) -> u64 {
+        self.repeats
     }
 
     /// Bytes of a line that has no end yet.
@@ -207,6 +215,7 @@ impl Source {
                     format!("cannot repeat {path}: only a regular file can be read again")
                 })?;
                 self.lines = 0;
+                self.repeats += 1;
                 Ok(None)
             }
             (Input::File { file, .. }, Then::Follow) => {
