@@ -1,11 +1,14 @@
 //! How commands end: by count, by time, by a signal, by somebody who has seen enough; and what they say then.
 
 use crate::child::{Program, guardhouse};
+use crate::common::wait_until;
 use crate::stage::{
     NewsFile, Port, listening, on_loopback, receiver, sent, wait_for, wait_for_all, well,
 };
+use rustix::io::ioctl_fionbio;
 use rustix::process::Signal;
 use serde_json::Value;
+use std::io::{self, PipeReader, PipeWriter, Write};
 
 fn names(json: &str) -> Vec<String> {
     let report: Value = serde_json::from_str(json).unwrap();
@@ -165,8 +168,8 @@ fn a_signal_ends_a_sender_with_the_statistics_and_receivers_are_told() {
 fn who_closes_stdout_has_seen_enough() {
     let port = Port::free();
     let group = port.group();
-    let (reader, writer) = std::io::pipe().unwrap();
-    let receiver = listening(printing_to(writer, &group));
+    let (reader, writer) = io::pipe().unwrap();
+    let receiver = listening(to_stdout(writer, &format!("receive {group}")));
     drop(reader);
     well(sent(&group, &NewsFile::of("one\n")));
     let ended = receiver.ended();
@@ -178,8 +181,8 @@ fn who_closes_stdout_has_seen_enough() {
 fn a_signal_ends_a_receiver_whose_lines_nobody_reads() {
     let port = Port::free();
     let group = port.group();
-    let (reader, writer) = std::io::pipe().unwrap();
-    let receiver = listening(printing_to(writer, &group));
+    let (reader, writer) = io::pipe().unwrap();
+    let receiver = listening(to_stdout(writer, &format!("receive {group}")));
     let line = "x".repeat(1000);
     let file = NewsFile::of(format!("{line}\n"));
     let sender = on_loopback(&format!("send {group} --repeat --rate 2000/s {file}"));
@@ -196,9 +199,39 @@ fn a_signal_ends_a_receiver_whose_lines_nobody_reads() {
     drop((reader, sender));
 }
 
-/// `news receive` with its stdout there.
-fn printing_to(stdout: std::io::PipeWriter, args: &str) -> Program {
-    let args = format!("news receive --interface 127.0.0.1 {args}");
+#[test]
+fn a_second_signal_ends_who_has_a_report_that_nobody_reads() {
+    let group = Port::free().group();
+    let file = NewsFile::of("one\n");
+    for command in ["receive", &format!("send {file} --repeat --interval 1h")] {
+        let (reader, writer) = full_pipe();
+        let program = to_stdout(writer, &format!("{command} {group} --json"));
+        program.err.until("that it is under way", |err| {
+            err.contains("listening to ") || err.contains("sending to ")
+        });
+        // Until it comes twice: two that come at once are one.
+        wait_until("its end", || {
+            program.signal(Signal::TERM);
+            program.err.so_far().contains("the report was not printed")
+        });
+        let ended = program.ended();
+        assert_eq!(ended.code, Some(143), "{ended:?}");
+        drop(reader);
+    }
+}
+
+/// One that takes nothing more.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, writer) = io::pipe().unwrap();
+    ioctl_fionbio(&writer, true).unwrap();
+    while (&writer).write(&[b'x'; 4096]).is_ok() {}
+    ioctl_fionbio(&writer, false).unwrap();
+    (reader, writer)
+}
+
+/// `news` with its stdout there.
+fn to_stdout(stdout: PipeWriter, args: &str) -> Program {
+    let args = format!("news {args} --interface 127.0.0.1");
     let args: Vec<&str> = args.split_whitespace().collect();
     let mut command = guardhouse(&args);
     command.stdout(stdout);

@@ -8,6 +8,7 @@ mod pace;
 mod receive;
 mod send;
 mod source;
+mod stdout;
 mod told;
 
 use super::WrongUse;

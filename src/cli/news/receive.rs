@@ -1,17 +1,18 @@
 //! `news receive`: prints what is sent, and tells what was not heard.
 
 use super::ending::{Ending, Wake};
+use super::stdout;
 use super::told::Told;
 use crate::cli::args::{ReceiveNews, Verbosity};
-use crate::cli::output::{self, harmless};
+use crate::cli::output::harmless;
 use crate::cli::{Interrupted, WrongUse};
-use anyhow::{Context, bail};
+use anyhow::bail;
 use guardhouse::datagram::{
     Account, Datagram, Decoded, Header, ReceiveOptions, Receiver, Report, StreamReport, Verdict,
 };
 use rustix::event::PollFlags;
 use serde::Serialize;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,6 @@ const BATCH: usize = 64 * 1024;
 
 /// Datagrams that are received before anybody looks for a signal.
 const MOST_AT_ONCE: usize = 1024;
-
-/// A pipe that says it has room takes so much without waiting (`PIPE_BUF`).
-const PIECE: usize = 4096;
 
 pub(super) fn run(args: &ReceiveNews, verbosity: Verbosity) -> anyhow::Result<()> {
     let mut ending = Ending::watch()?;
@@ -51,20 +49,22 @@ pub(super) fn run(args: &ReceiveNews, verbosity: Verbosity) -> anyhow::Result<()
             "{bytes} bytes of lines were not printed: nobody reads stdout"
         ));
     }
-    if args.json {
-        told.end();
-        output::line(&serde_json::to_string(&ReceiveReport {
+    let printed = if args.json {
+        let report = ReceiveReport {
             audience: audience.to_string(),
             interface: on,
             seconds: began.elapsed().as_secs_f64(),
             report,
-        })?)?;
+        };
+        stdout::report(&report, &mut ending, &mut told)
     } else {
         for line in summary(hearing.heard, &report) {
             told.note(&line);
         }
-        told.end();
-    }
+        Ok(())
+    };
+    told.end();
+    printed?;
     verdict(args, &outcome?, hearing.heard)
 }
 
@@ -136,7 +136,7 @@ impl Hearing {
                 };
                 self.enter(&datagram, told);
             }
-            if let Some(signal) = self.print(ending)? {
+            if let Some(signal) = stdout::print(&mut self.printed, ending)? {
                 return Ok(Outcome::Signal(signal));
             }
             if self.heard >= count {
@@ -198,28 +198,6 @@ impl Hearing {
         if !line.ends_with(b"\n") {
             self.printed.push(b'\n');
         }
-    }
-
-    /// Prints, and can be ended by a signal while nobody reads.
-    fn print(&mut self, ending: &mut Ending) -> anyhow::Result<Option<i32>> {
-        let mut stdout = io::stdout().lock();
-        let mut written = 0;
-        for piece in self.printed.chunks(PIECE) {
-            let ready = ending.wait(Some((stdout.as_fd(), PollFlags::OUT)), None)?;
-            if let Wake::Signal(signal) = ready {
-                self.printed.drain(..written);
-                return Ok(Some(signal));
-            }
-            written += piece.len();
-            match stdout.write_all(piece).and_then(|()| stdout.flush()) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    return Err(output::SeenEnough.into());
-                }
-                done => done.context("cannot print")?,
-            }
-        }
-        self.printed.clear();
-        Ok(None)
     }
 }
 

@@ -6,9 +6,10 @@ use super::cut::cut;
 use super::ending::{Ending, Wake};
 use super::pace::Pace;
 use super::source::{Line, Next, Source, Then};
+use super::stdout;
 use super::told::Told;
 use crate::cli::args::{SendNews, Switch, Verbosity};
-use crate::cli::{Interrupted, WrongUse, output};
+use crate::cli::{Interrupted, WrongUse};
 use anyhow::{anyhow, bail};
 use guardhouse::datagram::{Header, Numbering, SendOptions, Sender};
 use serde::Serialize;
@@ -53,14 +54,14 @@ pub(super) fn run(args: &SendNews, verbosity: Verbosity) -> anyhow::Result<()> {
     let outcome = sending.all(args, source, &mut ending, &mut told);
     let seconds = began.elapsed().as_secs_f64();
     let done = &sending.done;
-    if args.json {
-        let report = sending.report(seconds);
-        told.end();
-        output::line(&serde_json::to_string(&report)?)?;
+    let printed = if args.json {
+        stdout::report(&sending.report(seconds), &mut ending, &mut told)
     } else {
         told.note(&done.to_string());
-        told.end();
-    }
+        Ok(())
+    };
+    told.end();
+    printed?;
     if let Some(signal) = outcome?
         && then == Then::Stop
     {
