@@ -143,14 +143,21 @@ fn a_signal_ends_a_sender_with_the_statistics_and_receivers_are_told() {
     let port = Port::free();
     let group = port.group();
     let file = NewsFile::of("one\ntwo\n");
-    for (until, code) in [("", 130), ("--repeat", 0), ("--follow", 0)] {
+    for (until, signal, code) in [
+        ("", Signal::INT, 130),
+        ("--count 2", Signal::TERM, 143),
+        ("--repeat", Signal::INT, 0),
+        ("--repeat --count 3", Signal::INT, 130),
+        ("--follow", Signal::TERM, 0),
+        ("--follow --count 3", Signal::TERM, 143),
+    ] {
         let receiver = receiver(&group);
         let sender = on_loopback(&format!(
             "send {group} --interval 1h --sequence {until} {file}"
         ));
         // It is sent at once, and the next in an hour.
         receiver.out.until("the line", |out| out == "one\n");
-        sender.signal(Signal::INT);
+        sender.signal(signal);
         let ended = sender.ended();
         assert_eq!(ended.code, Some(code), "{ended:?}");
         let told = "sent 1 lines, 4 bytes\n";

@@ -63,7 +63,7 @@ pub(super) fn run(args: &SendNews, verbosity: Verbosity) -> anyhow::Result<()> {
     told.end();
     printed?;
     if let Some(signal) = outcome?
-        && then == Then::Stop
+        && (then == Then::Stop || args.count.is_some())
     {
         return Err(Interrupted(signal).into());
     }
