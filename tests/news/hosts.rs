@@ -199,6 +199,31 @@ fn a_cut_link_shows_up_as_a_loss_and_the_receiver_goes_on() {
     assert!(cut.err.contains(&total), "no{total}in {}", cut.err);
 }
 
+#[test]
+fn a_line_that_is_too_long_for_the_interface_is_refused_wherever_it_is() {
+    let Some(network) = Network::on_a_bridge() else {
+        return;
+    };
+    let long = "x".repeat(3000);
+    let group = "--group 224.1.1.2:7777";
+    let send = |text: &str, args: &str| {
+        let file = NewsFile::of(text);
+        let args = format!(
+            "news send --interface eth0 {group} --max-datagram 9000 --rate 1000/s {args} {file}"
+        );
+        let ended = network.host(1).guardhouse(&args).ended();
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert_eq!(ended.err.matches("its MTU").count(), 2, "{ended:?}");
+        ended.err
+    };
+    let hears = receiver(network.host(2), &format!("{group} --count 2"));
+    let err = send(&format!("{long}\none\n{long}\ntwo\n"), "");
+    assert!(err.contains(" 8 bytes, 2 refused\n"), "{err}");
+    assert_eq!(well(hears.ended()), "one\ntwo\n");
+    let err = send(&format!("{long}\n{long}\n"), "--repeat");
+    assert!(err.contains("9000 bytes that the interface takes"), "{err}");
+}
+
 /// The number in `text` between these words.
 fn between(text: &str, before: &str, after: &str) -> usize {
     let (_, rest) = text.split_once(before).unwrap();

@@ -11,7 +11,8 @@ use super::told::Told;
 use crate::cli::args::{SendNews, Switch, Verbosity};
 use crate::cli::{Interrupted, WrongUse};
 use anyhow::{anyhow, bail};
-use guardhouse::datagram::{Header, Numbering, SendOptions, Sender};
+use guardhouse::datagram::{DatagramError, Header, Numbering, SendOptions, Sender};
+use rustix::io::Errno;
 use serde::Serialize;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -48,6 +49,7 @@ pub(super) fn run(args: &SendNews, verbosity: Verbosity) -> anyhow::Result<()> {
         truncate: args.truncate,
         datagram: Vec::new(),
         done: Done::default(),
+        beyond_mtu: false,
         complaint: None,
     };
     let began = Instant::now();
@@ -122,6 +124,8 @@ struct Sending {
     truncate: bool,
     datagram: Vec<u8>,
     done: Done,
+    /// The interface refused one that was within the limit.
+    beyond_mtu: bool,
     /// What the last send that failed said: the same is told once.
     complaint: Option<String>,
 }
@@ -200,10 +204,12 @@ impl Sending {
 
     fn nothing_fits(&self, file: &Path) -> anyhow::Error {
         let (file, limit) = (file.display(), self.sender.max_datagram());
-        let advice = if self.truncate {
-            ""
-        } else {
-            "; --truncate cuts them"
+        let advice = match (self.beyond_mtu, self.truncate) {
+            (true, _) => {
+                " that the interface takes; a smaller --max-datagram and --truncate cut them"
+            }
+            (false, false) => "; --truncate cuts them",
+            (false, true) => "",
         };
         anyhow!("no line of {file} fits a datagram of {limit} bytes{advice}")
     }
@@ -250,8 +256,13 @@ impl Sending {
                     told.warn("sending works again");
                 }
             }
+            // Another line may fit. The number stays used: receivers are to know that something is missing.
+            Err(error) if exceeds_mtu(&error) => {
+                self.done.refused += 1;
+                self.beyond_mtu = true;
+                told.warn(&format!("a line is refused: {error}"));
+            }
             Err(error) if self.done.sent == 0 => return Err(error.into()),
-            // The number stays used: receivers are to know that something is missing.
             Err(error) => {
                 self.done.failed += 1;
                 let complaint = error.to_string();
@@ -305,6 +316,11 @@ impl Sending {
             seconds,
         }
     }
+}
+
+/// Whether it is more than the interface takes in one piece.
+fn exceeds_mtu(error: &DatagramError) -> bool {
+    matches!(error, DatagramError::System { cause, .. } if Errno::from_io_error(cause) == Some(Errno::MSGSIZE))
 }
 
 /// What `--json` prints.
