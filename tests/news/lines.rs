@@ -29,7 +29,7 @@ fn a_line_that_is_too_long_is_refused_and_the_others_are_sent() {
             "a line of 100001 bytes is refused",
             "--max-datagram",
             "--truncate",
-            "2 lines were too long",
+            "error: 2 lines were too long for a datagram\n",
         ] {
             assert!(ended.err.contains(told), "no {told:?} in {}", ended.err);
         }
@@ -41,6 +41,16 @@ fn a_line_that_is_too_long_is_refused_and_the_others_are_sent() {
         let heard = format!("short\n{fits}\nthe end\n");
         assert_eq!(well(receiver.ended()), heard);
     }
+}
+
+#[test]
+fn what_is_told_of_too_many_comes_before_what_is_told_at_the_end() {
+    let group = Port::free().group();
+    let file = NewsFile::of("too long\n".repeat(1000));
+    let ended = sent(&format!("{group} --interval 0s --max-datagram 5"), &file);
+    let at = |words: &str| ended.err.rfind(words);
+    let (more, end) = (at("times more like that\n"), at("sent 0 lines, 0 bytes, "));
+    assert!(more.is_some() && more < end, "{}", ended.err);
 }
 
 #[test]
@@ -255,7 +265,7 @@ fn a_line_whose_file_is_cut_before_its_end_is_told() {
     hears(&receiver, "one\ntwo\nnew\n");
     sender.signal(Signal::INT);
     let ended = sender.ended();
-    let told = "was cut: 4 bytes of a line without an end were not sent\n";
+    let told = "was cut: 4 bytes of a line without an end not sent\n";
     assert!(ended.err.contains(told), "no {told:?} in {}", ended.err);
     well(ended);
 }

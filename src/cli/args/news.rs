@@ -214,6 +214,10 @@ impl Rate {
     pub(crate) fn interval(self) -> Duration {
         Duration::from_secs_f64(1.0 / self.0)
     }
+
+    pub(crate) fn is_one(self) -> bool {
+        self.interval() == Duration::from_secs(1)
+    }
 }
 
 impl std::fmt::Display for Rate {

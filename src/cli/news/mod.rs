@@ -10,6 +10,7 @@ mod send;
 mod source;
 mod stdout;
 mod told;
+mod words;
 
 use super::WrongUse;
 use super::args::{News, Verbosity};

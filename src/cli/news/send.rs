@@ -8,6 +8,7 @@ use super::pace::Pace;
 use super::source::{Line, Next, Source, Then};
 use super::stdout;
 use super::told::Told;
+use super::words::some;
 use crate::cli::args::{SendNews, Switch, Verbosity};
 use crate::cli::{Interrupted, WrongUse};
 use anyhow::{anyhow, bail};
@@ -59,7 +60,7 @@ pub(super) fn run(args: &SendNews, verbosity: Verbosity) -> anyhow::Result<()> {
     let printed = if args.json {
         stdout::report(&sending.report(seconds), &mut ending, &mut told)
     } else {
-        told.note(&done.to_string());
+        told.sum_up([done.to_string()]);
         Ok(())
     };
     told.end();
@@ -70,8 +71,7 @@ pub(super) fn run(args: &SendNews, verbosity: Verbosity) -> anyhow::Result<()> {
         return Err(Interrupted(signal).into());
     }
     if done.refused + done.failed > 0 {
-        let (refused, failed) = (done.refused, done.failed);
-        bail!("{refused} lines were too long for a datagram, and {failed} could not be sent");
+        bail!("{}", done.unsent());
     }
     Ok(())
 }
@@ -109,6 +109,7 @@ fn greeting(args: &SendNews, sender: &Sender) -> String {
     let by = sender.interface();
     let by = by.map_or_else(String::new, |by| format!(" on {by}"));
     let how_often = match args.rate {
+        Some(rate) if rate.is_one() => "a line a second".into(),
         Some(rate) => format!("{rate} lines a second"),
         None if args.interval.time.is_zero() => "as fast as it goes".into(),
         None => format!("a line every {}", args.interval),
@@ -137,6 +138,25 @@ struct Done {
     cut: u64,
     refused: u64,
     failed: u64,
+}
+
+impl Done {
+    /// What was not sent, and why.
+    fn unsent(&self) -> String {
+        let lines = |count| match count {
+            1 => "1 line was".into(),
+            _ => format!("{count} lines were"),
+        };
+        match (self.refused, self.failed) {
+            (refused, 0) => format!("{} too long for a datagram", lines(refused)),
+            (0, failed) => format!("{} not sent", lines(failed)),
+            (refused, failed) => format!(
+                "{} too long for a datagram, and {} not sent",
+                lines(refused),
+                lines(failed)
+            ),
+        }
+    }
 }
 
 impl Sending {
@@ -193,17 +213,16 @@ impl Sending {
             self.send(&text, told)?;
         }
         if source.unfinished() > 0 {
-            let bytes = source.unfinished();
-            told.warn(&format!(
-                "{bytes} bytes of a line without an end were not sent"
-            ));
+            let bytes = some(source.unfinished() as u64, "byte");
+            told.warn(&format!("{bytes} of a line without an end not sent"));
         }
         self.end(ending)?;
         Ok(signal)
     }
 
     fn nothing_fits(&self, file: &Path) -> anyhow::Error {
-        let (file, limit) = (file.display(), self.sender.max_datagram());
+        let file = file.display();
+        let limit = some(self.sender.max_datagram() as u64, "byte");
         let advice = match (self.beyond_mtu, self.truncate) {
             (true, _) => {
                 " that the interface takes; a smaller --max-datagram and --truncate cut them"
@@ -211,7 +230,7 @@ impl Sending {
             (false, false) => "; --truncate cuts them",
             (false, true) => "",
         };
-        anyhow!("no line of {file} fits a datagram of {limit} bytes{advice}")
+        anyhow!("no line of {file} fits a datagram of {limit}{advice}")
     }
 
     /// The line, if it fits a datagram or may be cut to fit.
@@ -235,7 +254,8 @@ impl Sending {
             "--truncate cuts it"
         };
         told.warn(&format!(
-            "a line of {length} bytes is refused: a datagram has room for {room} (--max-datagram); {why}"
+            "a line of {} is refused: a datagram has room for {room} (--max-datagram); {why}",
+            some(length as u64, "byte")
         ));
         None
     }
@@ -339,8 +359,8 @@ struct SendReport {
 
 impl std::fmt::Display for Done {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { sent, bytes, .. } = self;
-        write!(f, "sent {sent} lines, {bytes} bytes")?;
+        let (lines, bytes) = (some(self.sent, "line"), some(self.bytes, "byte"));
+        write!(f, "sent {lines}, {bytes}")?;
         for (count, what) in [
             (self.cut, "cut"),
             (self.refused, "refused"),
@@ -351,5 +371,30 @@ impl std::fmt::Display for Done {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_was_not_sent_only_what_there_was_is_told() {
+        for (refused, failed, told) in [
+            (1, 0, "1 line was too long for a datagram"),
+            (0, 2, "2 lines were not sent"),
+            (
+                2,
+                1,
+                "2 lines were too long for a datagram, and 1 line was not sent",
+            ),
+        ] {
+            let done = Done {
+                refused,
+                failed,
+                ..Done::default()
+            };
+            assert_eq!(done.unsent(), told);
+        }
     }
 }

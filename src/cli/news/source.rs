@@ -1,6 +1,7 @@
 //! [`Source`]: the lines of a file, of a pipe or of stdin, as they are there to be sent.
 
 use super::ending::{Ending, Wake};
+use super::words::some;
 use crate::cli::WrongUse;
 use anyhow::{Context, bail};
 use rustix::event::PollFlags;
@@ -251,8 +252,9 @@ impl Source {
             file.seek(SeekFrom::Start(0))
                 .with_context(|| format!("cannot read {shown} again"))?;
             let unsent = std::mem::take(&mut self.line).length;
+            let unsent_bytes = some(unsent as u64, "byte");
             let remark =
-                format!("{shown} was cut: {unsent} bytes of a line without an end were not sent");
+                format!("{shown} was cut: {unsent_bytes} of a line without an end not sent");
             return Ok((unsent > 0).then_some(remark));
         }
         let was_gone = self.gone;

@@ -1,5 +1,6 @@
 //! [`Told`]: what is said on stderr while news go on.
 
+use super::words::some;
 use crate::cli::args::Verbosity;
 use crate::cli::output::{self, Log, LogWriter};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ pub(super) struct Told {
     log: Log,
     lines: LogWriter,
     chatty: bool,
+    detailed: bool,
     window: Instant,
     in_window: u32,
     untold: u64,
@@ -29,6 +31,7 @@ impl Told {
             lines: log.writer(),
             log,
             chatty: level >= LevelFilter::INFO,
+            detailed: level >= LevelFilter::DEBUG,
             window: Instant::now(),
             in_window: 0,
             untold: 0,
@@ -39,6 +42,13 @@ impl Told {
     pub(super) fn note(&mut self, text: &str) {
         if self.chatty {
             self.lines.line(text);
+        }
+    }
+
+    /// What one asks for with `--verbose`.
+    pub(super) fn detail(&mut self, text: impl FnOnce() -> String) {
+        if self.detailed {
+            self.lines.line(&text());
         }
     }
 
@@ -56,11 +66,19 @@ impl Told {
         }
     }
 
+    /// At the end, after everything else: what one may want to know.
+    pub(super) fn sum_up(&mut self, lines: impl IntoIterator<Item = String>) {
+        self.count_untold();
+        for line in lines {
+            self.note(&line);
+        }
+    }
+
     fn count_untold(&mut self) {
         let untold = std::mem::take(&mut self.untold);
         if untold > 0 {
-            self.lines
-                .line(&format!("and {untold} times more like that"));
+            let times = some(untold, "time");
+            self.lines.line(&format!("and {times} more like that"));
         }
     }
 
