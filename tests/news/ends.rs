@@ -5,6 +5,7 @@ use crate::common::wait_until;
 use crate::stage::{
     NewsFile, Port, listening, on_loopback, receiver, sent, wait_for, wait_for_all, well,
 };
+use guardhouse::datagram::{Audience, Numbering, SendOptions, Sender};
 use rustix::io::ioctl_fionbio;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -92,6 +93,20 @@ fn without_numbers_there_is_no_stream() {
 }
 
 #[test]
+fn who_asks_is_told_who_sent_a_line_without_a_number() {
+    let port = Port::free();
+    let group = port.group();
+    for (asks, told) in [("-v", true), ("", false)] {
+        let receiver = receiver(&format!("{group} --count 1 {asks}"));
+        well(sent(&group, &NewsFile::of("one\n")));
+        let ended = receiver.ended();
+        let from = ended.err.contains("\nfrom 127.0.0.1:");
+        assert_eq!(from, told, "{ended:?}");
+        assert_eq!(well(ended), "one\n");
+    }
+}
+
+#[test]
 fn who_hears_nothing_in_time_fails_and_says_what_finds_out_why() {
     let port = Port::free();
     for count in ["", "--count 1"] {
@@ -116,6 +131,37 @@ fn who_hears_less_than_the_count_fails_and_who_has_none_does_not() {
 }
 
 #[test]
+fn what_is_no_news_does_not_keep_a_receiver_waiting() {
+    let port = Port::free();
+    let group = port.group();
+    let receiver = receiver(&format!("{group} --timeout 1s"));
+    let audience = format!("224.1.1.2:{}", port.number());
+    let options = SendOptions {
+        interface: Some("127.0.0.1".parse().unwrap()),
+        ..SendOptions::default()
+    };
+    let sender = Sender::open(&Audience::Group(audience.parse().unwrap()), &options).unwrap();
+    let header = Numbering::new().next_header().encode();
+    let news = [&header[..], b"one\n"].concat();
+    let mut newer = news.clone();
+    // Its version.
+    newer[4] += 1;
+    wait_until("its end", || {
+        for datagram in [&news, &newer] {
+            sender.send(datagram).unwrap();
+        }
+        receiver.err.so_far().contains("heard 1 line, 4 bytes\n")
+    });
+    let ended = receiver.ended();
+    assert!(
+        ended
+            .err
+            .contains(" datagrams only began like a numbered one\n")
+    );
+    assert_eq!(well(ended), "one\n");
+}
+
+#[test]
 fn a_signal_ends_a_receiver_with_the_statistics() {
     let port = Port::free();
     let group = port.group();
@@ -132,7 +178,7 @@ fn a_signal_ends_a_receiver_with_the_statistics() {
         receiver.signal(signal);
         let ended = receiver.ended();
         assert_eq!(ended.code, Some(code), "{ended:?}");
-        for told in ["heard 1 lines, 4 bytes\n", ": 1 received, 0 lost "] {
+        for told in ["heard 1 line, 4 bytes\n", ": 1 received, 0 lost "] {
             assert!(ended.err.contains(told), "no {told:?} in {}", ended.err);
         }
     }
@@ -160,7 +206,7 @@ fn a_signal_ends_a_sender_with_the_statistics_and_receivers_are_told() {
         sender.signal(signal);
         let ended = sender.ended();
         assert_eq!(ended.code, Some(code), "{ended:?}");
-        let told = "sent 1 lines, 4 bytes\n";
+        let told = "sent 1 line, 4 bytes\n";
         assert!(ended.err.contains(told), "no {told:?} in {}", ended.err);
         wait_for_all(&port);
         receiver.signal(Signal::INT);

@@ -157,18 +157,37 @@ fn numbers_by_the_documented_layout_are_understood() {
 }
 
 #[test]
-fn of_numbered_lines_each_is_printed_once_as_it_comes_and_the_lost_are_told() {
+fn of_numbered_lines_each_is_printed_once_as_it_comes_and_the_missing_are_told() {
     if !is_here("python3") {
         return;
     }
     let ended = heard_of(&[FIRST], "");
+    assert!(!ended.err.contains("after all"), "{}", ended.err);
     for told in [
-        "lost 1: number 2 of stream 0102030405060708\n",
-        "lost 3: numbers 4 to 6 of stream 0102030405060708\n",
-        ": 6 received, 3 lost (33.33 %), 1 duplicates, 2 reordered, ",
+        "missing 1: number 2 of stream 0102030405060708\n",
+        "missing 3: numbers 4 to 6 of stream 0102030405060708\n",
+        ": 6 received, 3 lost (33.33 %), 1 duplicate, 2 reordered, ",
     ] {
         assert!(ended.err.contains(told), "no {told:?} in {}", ended.err);
     }
     let lines = [0, 1, 3, 2, 7, 6].map(|number| format!("number {number}\n"));
     assert_eq!(well(ended), lines.concat());
+}
+
+#[test]
+fn who_asks_is_told_where_each_line_came_from_and_what_came_after_all() {
+    if !is_here("python3") {
+        return;
+    }
+    let ended = heard_of(&[FIRST], "-v");
+    for number in [2, 6] {
+        let told = format!("number {number} of stream 0102030405060708 came after all\n");
+        assert!(ended.err.contains(&told), "no {told:?} in {}", ended.err);
+    }
+    let from = ended
+        .err
+        .lines()
+        .filter(|line| line.starts_with("from 127.0.0.1:"));
+    let numbers = from.filter_map(|line| line.split_once(", number ")?.1.parse().ok());
+    assert_eq!(numbers.collect::<Vec<u64>>(), [0, 1, 3, 2, 7, 6]);
 }

@@ -235,10 +235,16 @@ fn count_of(out: &str) -> usize {
     out.matches('\n').count()
 }
 
-/// The numbers in lines like `lost 3: numbers 5 to 7 of stream 00ab...`.
+/// The numbers in lines like `missing 3: numbers 5 to 7 of stream 00ab...`, and, of the last, `lost 1: number 9 ...`.
 fn told_lost(receiver: &Ended) -> Vec<usize> {
     let told = receiver.err.lines();
-    let told = told.filter_map(|line| line.strip_prefix("lost ")?.split_once(": number"));
+    let told = told.filter_map(|line| {
+        let (what, rest) = line.split_once(' ')?;
+        ["missing", "lost"]
+            .contains(&what)
+            .then_some(rest)?
+            .split_once(": number")
+    });
     let mut all = Vec::new();
     for (count, which) in told {
         let which = which.trim_start_matches('s').split_whitespace();

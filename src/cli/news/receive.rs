@@ -3,6 +3,7 @@
 use super::ending::{Ending, Wake};
 use super::stdout;
 use super::told::Told;
+use super::words::some;
 use crate::cli::args::{ReceiveNews, Verbosity};
 use crate::cli::output::harmless;
 use crate::cli::{Interrupted, WrongUse};
@@ -38,6 +39,7 @@ pub(super) fn run(args: &ReceiveNews, verbosity: Verbosity) -> anyhow::Result<()
         prints: !args.json,
         shown: io::stdout().is_terminal(),
         heard: 0,
+        bytes: 0,
         last: Instant::now(),
     };
     let began = Instant::now();
@@ -58,9 +60,7 @@ pub(super) fn run(args: &ReceiveNews, verbosity: Verbosity) -> anyhow::Result<()
         };
         stdout::report(&report, &mut ending, &mut told)
     } else {
-        for line in summary(hearing.heard, &report) {
-            told.note(&line);
-        }
+        told.sum_up(summary(&hearing, &report));
         Ok(())
     };
     told.end();
@@ -111,8 +111,11 @@ struct Hearing {
     prints: bool,
     /// On a terminal, without control characters.
     shown: bool,
+    /// Lines that were printed, or would be without `--json`.
     heard: u64,
-    /// When the last datagram came.
+    /// Theirs.
+    bytes: u64,
+    /// When the last of them came.
     last: Instant,
 }
 
@@ -127,6 +130,7 @@ impl Hearing {
         let count = args.count.map_or(u64::MAX, |count| count.get() as u64);
         let patience = args.timeout.as_ref().map(|timeout| timeout.time);
         loop {
+            let before = self.heard;
             for _ in 0..MOST_AT_ONCE {
                 if self.heard >= count || self.printed.len() >= BATCH {
                     break;
@@ -143,26 +147,29 @@ impl Hearing {
                 return Ok(Outcome::Enough);
             }
             let until = patience.and_then(|patience| self.last.checked_add(patience));
+            let silence = || Ok(Outcome::Silence(patience.unwrap_or_default()));
+            // What is no news wakes it, too, but does not make it wait longer.
+            if self.heard == before && until.is_some_and(|until| until <= Instant::now()) {
+                return silence();
+            }
             match ending.wait(Some((receiver.as_fd(), PollFlags::IN)), until)? {
                 Wake::Ready => {}
-                Wake::Time => return Ok(Outcome::Silence(patience.unwrap_or_default())),
+                Wake::Time => return silence(),
                 Wake::Signal(signal) => return Ok(Outcome::Signal(signal)),
             }
         }
     }
 
     fn enter(&mut self, datagram: &Datagram<'_>, told: &mut Told) {
-        self.last = datagram.at;
-        let from = datagram.from;
+        let (from, at) = (datagram.from, datagram.at);
         match Header::decode(datagram.bytes) {
             Ok(Decoded::Plain(line)) => {
                 self.account.plain(line.len());
-                self.line(line);
+                told.detail(|| format!("from {from}"));
+                self.line(line, at);
             }
             Ok(Decoded::Numbered(header, line)) => {
-                let verdict = self
-                    .account
-                    .numbered(&header, from, line.len(), datagram.at);
+                let verdict = self.account.numbered(&header, from, line.len(), at);
                 let news = match verdict {
                     Verdict::Duplicate | Verdict::Ended { .. } | Verdict::OnlyEnded { .. } => false,
                     Verdict::Begun { .. }
@@ -174,8 +181,17 @@ impl Hearing {
                 if let Some(text) = told_of(&verdict, &header, from) {
                     told.warn(&text);
                 }
+                let Header {
+                    stream, sequence, ..
+                } = header;
+                if verdict == Verdict::Late {
+                    told.detail(|| {
+                        format!("number {sequence} of stream {stream:016x} came after all")
+                    });
+                }
                 if news {
-                    self.line(line);
+                    told.detail(|| format!("from {from}, number {sequence}"));
+                    self.line(line, at);
                 }
             }
             Err(error) => {
@@ -185,8 +201,10 @@ impl Hearing {
         }
     }
 
-    fn line(&mut self, line: &[u8]) {
+    fn line(&mut self, line: &[u8], at: Instant) {
         self.heard += 1;
+        self.bytes += line.len() as u64;
+        self.last = at;
         if !self.prints {
             return;
         }
@@ -214,34 +232,35 @@ fn told_of(verdict: &Verdict, header: &Header, from: std::net::SocketAddr) -> Op
             ))
         }
         Verdict::OnlyEnded { count } => Some(format!(
-            "{stream} from {from} is over after {count} numbers, of which none was heard"
+            "{stream} from {from} is over after {}, of which none was heard",
+            some(*count, "number")
         )),
-        Verdict::Gap {
-            from: number,
-            missing,
-        }
-        | Verdict::Ended {
+        // Those may come after all, and these hardly.
+        Verdict::Gap { from, missing } => Some(numbers("missing", *from, *missing, &stream)),
+        Verdict::Ended {
+            first,
             missing: missing @ 1..,
-            first: number,
-        } => {
-            let last = number + missing - 1;
-            Some(match missing {
-                1 => format!("lost 1: number {number} of {stream}"),
-                _ => format!("lost {missing}: numbers {number} to {last} of {stream}"),
-            })
-        }
+        } => Some(numbers("lost", *first, *missing, &stream)),
         _ => None,
     }
 }
 
-fn summary(heard: u64, report: &Report) -> Vec<String> {
-    let mut lines = vec![format!("heard {heard} lines, {} bytes", report.bytes)];
+/// Such of a stream.
+fn numbers(what: &str, first: u64, count: u64, stream: &str) -> String {
+    let last = first + count - 1;
+    match count {
+        1 => format!("{what} 1: number {first} of {stream}"),
+        _ => format!("{what} {count}: numbers {first} to {last} of {stream}"),
+    }
+}
+
+fn summary(hearing: &Hearing, report: &Report) -> Vec<String> {
+    let (heard, bytes) = (some(hearing.heard, "line"), some(hearing.bytes, "byte"));
+    let mut lines = vec![format!("heard {heard}, {bytes}")];
     lines.extend(report.streams.iter().map(of_stream));
     if report.malformed > 0 {
-        lines.push(format!(
-            "{} datagrams only began like numbered ones",
-            report.malformed
-        ));
+        let datagrams = some(report.malformed, "datagram");
+        lines.push(format!("{datagrams} only began like a numbered one"));
     }
     if let Some(dropped @ 1..) = report.dropped_here {
         lines.push(format!(
@@ -257,14 +276,14 @@ fn of_stream(stream: &StreamReport) -> String {
         from,
         received,
         lost,
-        duplicates,
         reordered,
         jitter_us,
         ..
     } = stream;
+    let duplicates = some(stream.duplicates, "duplicate");
     let share = 100.0 * *lost as f64 / (received + lost).max(1) as f64;
     let mut text = format!(
-        "stream {id} from {from}: {received} received, {lost} lost ({share:.2} %), {duplicates} duplicates, {reordered} reordered, \
+        "stream {id} from {from}: {received} received, {lost} lost ({share:.2} %), {duplicates}, {reordered} reordered, \
          jitter {jitter_us:.0} µs"
     );
     for (holds, what) in [
