@@ -1,6 +1,6 @@
 //! How commands end: by count, by time, by a signal, by somebody who has seen enough; and what they say then.
 
-use crate::child::{Program, guardhouse};
+use crate::child::{GUARDHOUSE, Program, guardhouse, piped};
 use crate::common::wait_until;
 use crate::stage::{
     NewsFile, Port, listening, on_loopback, receiver, sent, wait_for, wait_for_all, well,
@@ -10,6 +10,7 @@ use rustix::io::ioctl_fionbio;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{self, PipeReader, PipeWriter, Write};
+use std::process::Command;
 
 fn names(json: &str) -> Vec<String> {
     let report: Value = serde_json::from_str(json).unwrap();
@@ -180,6 +181,41 @@ fn a_signal_ends_a_receiver_with_the_statistics() {
         assert_eq!(ended.code, Some(code), "{ended:?}");
         for told in ["heard 1 line, 4 bytes\n", ": 1 received, 0 lost "] {
             assert!(ended.err.contains(told), "no {told:?} in {}", ended.err);
+        }
+    }
+}
+
+#[test]
+fn the_end_of_its_terminal_ends_it_like_sigterm_unless_it_is_to_outlive_that() {
+    let port = Port::free();
+    let group = port.group();
+    let file = NewsFile::of("one\n");
+    for (nohup, code) in [("", 129), ("trap '' HUP; ", 143)] {
+        let news = format!("news receive --interface 127.0.0.1 {group} --count 5");
+        let script = format!("{nohup}exec {GUARDHOUSE} {news}");
+        // Whatever this test was started with.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP", "sh", "-c", &script]);
+        let receiver = listening(Program::start(piped(command)));
+        receiver.signal(Signal::HUP);
+        if !nohup.is_empty() {
+            well(sent(&group, &file));
+            receiver.out.until("the line", |out| out == "one\n");
+            receiver.signal(Signal::TERM);
+        }
+        let ended = receiver.ended();
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        assert!(ended.err.contains("heard "), "{ended:?}");
+    }
+}
+
+#[test]
+fn the_help_names_the_exit_codes_of_signals() {
+    for command in ["send", "receive"] {
+        let help = well(on_loopback(&format!("{command} --help")).ended());
+        let (_, codes) = help.split_once("Exit codes: ").unwrap();
+        for code in ["129", "130", "143"] {
+            assert!(codes.contains(code), "no {code} in {codes}");
         }
     }
 }

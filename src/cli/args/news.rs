@@ -53,8 +53,8 @@ impl For {
     guardhouse news send --broadcast 255.255.255.255:7777 --repeat\n  \
     tail -f log | guardhouse news send --interval 0s -\n  \
     guardhouse news send --interface 127.0.0.1 --rate 1000/s --count 5000 --repeat news.txt   (on this host alone)\n\n\
-    Exit codes: 0 all sent, 1 something could not be sent, 2 wrong use, 130 Ctrl-C and 143 SIGTERM before the end or --count; \
-    with --repeat or --follow alone, they are the end."
+    Exit codes: 0 all sent, 1 something could not be sent, 2 wrong use; 129 SIGHUP, 130 Ctrl-C and 143 SIGTERM \
+    before the end or --count; with --repeat or --follow alone, they are the end."
 )]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct SendNews {
@@ -113,8 +113,8 @@ pub(crate) struct SendNews {
     guardhouse news receive --group 232.1.2.3:7777 --source 10.77.0.1 --interface eth0\n  \
     guardhouse news receive --broadcast 255.255.255.255:7777 --count 3 --timeout 10s\n  \
     guardhouse news receive --interface 127.0.0.1 --timeout 5s --json\n\n\
-    Exit codes: 0 done, 1 nothing came within --timeout, or less than --count, 2 wrong use, 130 Ctrl-C and \
-    143 SIGTERM before --count; without it, they are the end."
+    Exit codes: 0 done, 1 nothing came within --timeout, or less than --count, 2 wrong use; 129 SIGHUP, \
+    130 Ctrl-C and 143 SIGTERM before --count; without it, they are the end."
 )]
 pub(crate) struct ReceiveNews {
     #[command(flatten)]

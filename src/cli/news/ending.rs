@@ -23,7 +23,7 @@ pub(super) enum Wake {
 
 impl Ending {
     pub(super) fn watch() -> anyhow::Result<Self> {
-        Signals::watch(&Signals::TO_END)
+        Signals::watch(&Signals::to_end())
             .map(Self)
             .context("cannot watch for signals")
     }
