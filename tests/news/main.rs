@@ -17,4 +17,5 @@ mod loopback;
 mod netns;
 mod page;
 mod stage;
+mod waits;
 mod wrong_use;

@@ -2,6 +2,7 @@
 
 mod cut;
 mod doctor;
+mod done;
 mod ending;
 mod flags;
 mod pace;

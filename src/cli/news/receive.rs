@@ -33,6 +33,7 @@ pub(super) fn run(args: &ReceiveNews, verbosity: Verbosity) -> anyhow::Result<()
         .as_deref()
         .map_or_else(String::new, |on| format!(" on {on}"));
     told.note(&format!("listening to {audience}{by}"));
+    warn_of_a_small_buffer(args, &receiver, &mut told)?;
     let mut hearing = Hearing {
         account: Account::new(),
         printed: Vec::new(),
@@ -80,6 +81,22 @@ fn options(args: &ReceiveNews) -> anyhow::Result<ReceiveOptions> {
         sources: args.source.clone(),
         buffer: buffer.transpose()?,
     })
+}
+
+fn warn_of_a_small_buffer(
+    args: &ReceiveNews,
+    receiver: &Receiver,
+    told: &mut Told,
+) -> anyhow::Result<()> {
+    let granted = receiver.buffer()?;
+    if let Some(asked) = args.buffer
+        && (granted as u64) < asked.as_u64()
+    {
+        told.warn(&format!(
+            "--buffer {asked}: the system grants {granted} bytes; `sysctl net.core.rmem_max` sets its limit"
+        ));
+    }
+    Ok(())
 }
 
 /// Why it ended.
@@ -264,7 +281,8 @@ fn summary(hearing: &Hearing, report: &Report) -> Vec<String> {
     }
     if let Some(dropped @ 1..) = report.dropped_here {
         lines.push(format!(
-            "{dropped} datagrams came while this receiver's buffer was full, and are lost; --buffer makes room"
+            "lost here, since this receiver's buffer was full: {}; --buffer makes room",
+            some(dropped.into(), "datagram")
         ));
     }
     lines

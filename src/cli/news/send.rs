@@ -3,6 +3,7 @@
 //! The tutorial's sender asks `feof` before it reads, and so sends the last line twice; this one sends what it has read.
 
 use super::cut::cut;
+use super::done::Done;
 use super::ending::{Ending, Wake};
 use super::pace::Pace;
 use super::source::{Line, Next, Source, Then};
@@ -13,8 +14,9 @@ use crate::cli::args::{SendNews, Switch, Verbosity};
 use crate::cli::{Interrupted, WrongUse};
 use anyhow::{anyhow, bail};
 use guardhouse::datagram::{DatagramError, Header, Numbering, SendOptions, Sender};
+use rustix::event::PollFlags;
 use rustix::io::Errno;
-use serde::Serialize;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -58,7 +60,8 @@ pub(super) fn run(args: &SendNews, verbosity: Verbosity) -> anyhow::Result<()> {
     let seconds = began.elapsed().as_secs_f64();
     let done = &sending.done;
     let printed = if args.json {
-        stdout::report(&sending.report(seconds), &mut ending, &mut told)
+        let report = done.report(&sending.sender, sending.numbering.as_ref(), seconds);
+        stdout::report(&report, &mut ending, &mut told)
     } else {
         told.sum_up([done.to_string()]);
         Ok(())
@@ -131,34 +134,6 @@ struct Sending {
     complaint: Option<String>,
 }
 
-#[derive(Default)]
-struct Done {
-    sent: u64,
-    bytes: u64,
-    cut: u64,
-    refused: u64,
-    failed: u64,
-}
-
-impl Done {
-    /// What was not sent, and why.
-    fn unsent(&self) -> String {
-        let lines = |count| match count {
-            1 => "1 line was".into(),
-            _ => format!("{count} lines were"),
-        };
-        match (self.refused, self.failed) {
-            (refused, 0) => format!("{} too long for a datagram", lines(refused)),
-            (0, failed) => format!("{} not sent", lines(failed)),
-            (refused, failed) => format!(
-                "{} too long for a datagram, and {} not sent",
-                lines(refused),
-                lines(failed)
-            ),
-        }
-    }
-}
-
 impl Sending {
     /// Until the lines, the count or somebody's patience end. Says which signal it was.
     fn all(
@@ -210,7 +185,10 @@ impl Sending {
             let Some(text) = self.fit(line, told) else {
                 continue;
             };
-            self.send(&text, told)?;
+            signal = self.send(&text, ending, told)?;
+            if signal.is_some() {
+                break;
+            }
         }
         if source.unfinished() > 0 {
             let bytes = some(source.unfinished() as u64, "byte");
@@ -260,15 +238,36 @@ impl Sending {
         None
     }
 
+    /// Waits while what was sent before is still to leave the interface. Says which signal came meanwhile.
+    ///
     /// # Errors
     /// If nothing was sent before: then it is not the network's mood, but how it is set up.
-    fn send(&mut self, text: &[u8], told: &mut Told) -> anyhow::Result<()> {
+    fn send(
+        &mut self,
+        text: &[u8],
+        ending: &mut Ending,
+        told: &mut Told,
+    ) -> anyhow::Result<Option<i32>> {
         self.datagram.clear();
         if let Some(numbering) = &mut self.numbering {
             self.datagram.extend(numbering.next_header().encode());
         }
         self.datagram.extend_from_slice(text);
-        match self.sender.send(&self.datagram) {
+        // Its number stays used if it is not sent: receivers are to know that something is missing.
+        let sent = loop {
+            match self.sender.try_send(&self.datagram) {
+                Ok(true) => break Ok(()),
+                Ok(false) => {}
+                Err(error) => break Err(error),
+            }
+            let room = (self.sender.as_fd(), PollFlags::OUT);
+            if let Wake::Signal(signal) = ending.wait(Some(room), None)? {
+                self.done.failed += 1;
+                told.warn("a line was not sent: those before it have not left the interface");
+                return Ok(Some(signal));
+            }
+        };
+        match sent {
             Ok(()) => {
                 self.done.sent += 1;
                 self.done.bytes += text.len() as u64;
@@ -276,7 +275,7 @@ impl Sending {
                     told.warn("sending works again");
                 }
             }
-            // Another line may fit. The number stays used: receivers are to know that something is missing.
+            // Another line may fit.
             Err(error) if exceeds_mtu(&error) => {
                 self.done.refused += 1;
                 self.beyond_mtu = true;
@@ -292,7 +291,7 @@ impl Sending {
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn end(&self, ending: &mut Ending) -> anyhow::Result<()> {
@@ -310,91 +309,13 @@ impl Sending {
                 break;
             }
             // Nobody is told anything by one that fails.
-            let _ = self.sender.send(&numbering.end().encode());
+            let _ = self.sender.try_send(&numbering.end().encode());
         }
         Ok(())
-    }
-
-    fn report(&self, seconds: f64) -> SendReport {
-        let Done {
-            sent,
-            bytes,
-            cut,
-            refused,
-            failed,
-        } = self.done;
-        let stream = self.numbering.as_ref().map(Numbering::stream);
-        SendReport {
-            audience: self.sender.audience().to_string(),
-            interface: self.sender.interface().map(ToString::to_string),
-            stream: stream.map(|stream| format!("{stream:016x}")),
-            sent,
-            bytes,
-            cut,
-            refused,
-            failed,
-            seconds,
-        }
     }
 }
 
 /// Whether it is more than the interface takes in one piece.
 fn exceeds_mtu(error: &DatagramError) -> bool {
     matches!(error, DatagramError::System { cause, .. } if Errno::from_io_error(cause) == Some(Errno::MSGSIZE))
-}
-
-/// What `--json` prints.
-#[derive(Serialize)]
-struct SendReport {
-    audience: String,
-    interface: Option<String>,
-    stream: Option<String>,
-    sent: u64,
-    bytes: u64,
-    cut: u64,
-    refused: u64,
-    failed: u64,
-    seconds: f64,
-}
-
-impl std::fmt::Display for Done {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (lines, bytes) = (some(self.sent, "line"), some(self.bytes, "byte"));
-        write!(f, "sent {lines}, {bytes}")?;
-        for (count, what) in [
-            (self.cut, "cut"),
-            (self.refused, "refused"),
-            (self.failed, "failed"),
-        ] {
-            if count > 0 {
-                write!(f, ", {count} {what}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_what_was_not_sent_only_what_there_was_is_told() {
-        for (refused, failed, told) in [
-            (1, 0, "1 line was too long for a datagram"),
-            (0, 2, "2 lines were not sent"),
-            (
-                2,
-                1,
-                "2 lines were too long for a datagram, and 1 line was not sent",
-            ),
-        ] {
-            let done = Done {
-                refused,
-                failed,
-                ..Done::default()
-            };
-            assert_eq!(done.unsent(), told);
-        }
-    }
 }
