@@ -3,7 +3,7 @@
 use super::error::DatagramError;
 use super::interface::{Interface, Wanted};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::str::FromStr;
 use thiserror::Error;
 
@@ -41,8 +41,31 @@ impl Audience {
         };
         if let Some(on) = &on {
             self.usable(on)?;
+        } else if let Some(routed) = self.routed()? {
+            self.usable(&routed)?;
         }
         Ok(on)
+    }
+
+    /// The interface where the routing table leads, if the address that it gives tells. Nothing is sent.
+    fn routed(&self) -> Result<Option<Interface>, DatagramError> {
+        let Self::Group(group) = self else {
+            return Ok(None);
+        };
+        let any: IpAddr = match group.ip() {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let own = UdpSocket::bind((any, 0)).and_then(|socket| {
+            socket.connect(group.addr())?;
+            socket.local_addr()
+        });
+        // Without a route, what comes next tells better.
+        let Ok(own) = own else { return Ok(None) };
+        let all = Interface::all()?;
+        let mut owners = all.into_iter().filter(|one| Wanted::Addr(own.ip()).is(one));
+        let owner = owners.next().filter(|one| !one.loopback);
+        Ok(owner.filter(|_| owners.next().is_none()))
     }
 
     /// Refuses an interface that cannot carry it, with the reason that the system would not tell.

@@ -240,9 +240,12 @@ fn join_advice(errno: Errno) -> &'static str {
 
 fn send_advice(errno: Errno, broadcast: bool, named: bool, v4: bool) -> &'static str {
     match errno {
+        Errno::ACCESS if broadcast => {
+            "; a rule of the routing table or a firewall of this host forbids it (`ip route get`)"
+        }
         Errno::ACCESS => {
-            "; a broadcast address is sent to by broadcast (SO_BROADCAST), not as a group or a single host; a firewall of this host \
-             may forbid it, too"
+            "; a rule of the routing table or a firewall of this host forbids it (`ip route get`); or the address is one of a broadcast, \
+             which is sent to by broadcast (SO_BROADCAST)"
         }
         Errno::PERM => {
             "; a firewall of this host forbids it (`nft list ruleset`, `iptables -S`), or a policy of the system"

@@ -46,14 +46,16 @@ impl Interface {
         let mut all: Vec<Self> = Vec::new();
         // An entry for each address, and on some systems one for the link.
         for entry in entries {
-            let at = all.iter().position(|one| one.name == entry.interface_name);
+            // An address may have a label of its own, as `eth0:vip`.
+            let name = entry.interface_name.split(':').next().unwrap_or_default();
+            let at = all.iter().position(|one| one.name == name);
             let at = match at {
                 Some(at) => at,
                 // Gone since it was listed.
-                None => match if_nametoindex(entry.interface_name.as_str()) {
+                None => match if_nametoindex(name) {
                     Err(_) => continue,
                     Ok(index) => {
-                        all.push(Self::bare(entry.interface_name, index, entry.flags));
+                        all.push(Self::bare(name.into(), index, entry.flags));
                         all.len() - 1
                     }
                 },

@@ -4,6 +4,7 @@
 
 use crate::child::{Ended, GUARDHOUSE, Program, piped};
 use crate::common::wait_until;
+use crate::stage::skip;
 use std::path::Path;
 use std::process::{self, Command};
 use std::sync::OnceLock;
@@ -96,7 +97,7 @@ impl Network {
 
     fn possible() -> Option<Self> {
         if let Some(why) = impossible() {
-            eprintln!("skipped: {why}");
+            skip(why);
             return None;
         }
         Some(Self::empty())

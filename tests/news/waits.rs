@@ -2,7 +2,7 @@
 
 use crate::common::wait_until;
 use crate::netns::Network;
-use crate::stage::NewsFile;
+use crate::stage::{NewsFile, skip};
 use rustix::process::Signal;
 
 #[test]
@@ -15,7 +15,7 @@ fn a_signal_ends_a_sender_whose_interface_lets_nothing_through() {
     let words: Vec<&str> = narrow.split(' ').collect();
     let ended = host.run("tc", &words);
     if ended.code != Some(0) {
-        eprintln!("skipped: an interface cannot be made narrow: {ended:?}");
+        skip(&format!("an interface cannot be made narrow: {ended:?}"));
         return;
     }
     let file = NewsFile::of(format!("{}\n", "x".repeat(1000)));

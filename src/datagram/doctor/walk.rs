@@ -84,8 +84,16 @@ pub(super) fn interface_of<'a>(
     if let Some(zone) = zone(question) {
         return interfaces.iter().find(|one| one.index == zone);
     }
-    let own = *findings.unpinned.as_ref().ok()?;
-    interfaces.iter().find(|one| Wanted::Addr(own).is(one))
+    sole_owner(interfaces, *findings.unpinned.as_ref().ok()?)
+}
+
+/// The interface by which a datagram goes that has this source address, if that can be told from it: not when several have it, nor
+/// when a route gives an address of the loopback to what leaves by another.
+fn sole_owner(interfaces: &[Interface], own: IpAddr) -> Option<&Interface> {
+    let mut owners = interfaces.iter().filter(|one| Wanted::Addr(own).is(one));
+    let owner = owners.next()?;
+    let sole = owners.next().is_none() && (!owner.loopback || own.is_loopback());
+    sole.then_some(owner)
 }
 
 fn zone(question: &Question) -> Option<u32> {
@@ -120,10 +128,9 @@ impl Case<'_> {
         found.map_or_else(|| format!("interface {index}"), |one| one.name.clone())
     }
 
-    /// Whose address it is.
+    /// Whose address it is, if it is one's alone.
     fn owner_of(&self, addr: IpAddr) -> Option<&Interface> {
-        let mut all = self.findings.interfaces.iter().flatten();
-        all.find(|one| Wanted::Addr(addr).is(one))
+        sole_owner(self.findings.interfaces.as_ref().ok()?, addr)
     }
 
     fn by_loopback(&self) -> bool {

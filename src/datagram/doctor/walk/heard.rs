@@ -10,14 +10,21 @@ pub(super) fn probe(case: &Case<'_>) -> Check {
     let by = case.by.map_or_else(String::new, |by| format!(" by {by}"));
     match &case.findings.probe {
         Err(why) => Check::unknown(NAME, why),
-        Ok(Probe::CameBack) => {
-            Check::ok(NAME, format!("a datagram of our own{by} came back to us"))
-        }
+        Ok(Probe::CameBack) => Check::ok(
+            NAME,
+            format!("a datagram of our own{by}, to another port, came back to us"),
+        ),
         Ok(Probe::Failed(why)) => Check::error(NAME, why),
+        Ok(Probe::Lost) if case.something_came() => Check::ok(
+            NAME,
+            format!(
+                "a datagram of our own{by} did not come back to us, to another port; to this one they come"
+            ),
+        ),
         Ok(Probe::Lost) => Check::problem(
             NAME,
-            format!("a datagram of our own{by} did not come back to us"),
-            "look for a firewall of this host (`nft list ruleset`, `iptables -S`): nothing else stands between",
+            format!("a datagram of our own{by}, to another port, did not come back to us"),
+            "look for what this host filters: a firewall (`nft list ruleset`, `iptables -S`) or traffic control (`tc filter show`)",
         ),
     }
 }
@@ -53,10 +60,14 @@ pub(super) fn listening(case: &Case<'_>) -> Check {
         .find(|other| other.to == audience.addr().ip() && other.heard.count > 0);
     if let (Some(other), Some(by)) = (on_another, case.by) {
         let name = case.name_of(other.index);
-        return Check::problem(
+        // Somebody joined there, or it would not have been overheard: they may be another's news.
+        return Check::unknown(
             NAME,
-            format!("{} by {name}, and nothing by {by}", came(other, case)),
-            format!("name {name} in place of {by} at the receiver, or {by} at the sender"),
+            format!(
+                "{} by {name}, where somebody has joined, and nothing by {by}; if these are the news, name {name} in place of {by} at \
+                 the receiver, or {by} at the sender",
+                came(other, case)
+            ),
         );
     }
     Check::unknown(
@@ -115,6 +126,19 @@ pub(super) fn others(case: &Case<'_>) -> Check {
             format!("bind it to {audience}, or switch its IP_MULTICAST_ALL off"),
         );
     }
+    let has_receiver = |other: &&Other| {
+        let mut sockets = case.findings.sockets.iter().flatten();
+        sockets.any(|socket| socket.addr.ip() == other.to)
+    };
+    if heard.count == 0 && others.iter().all(has_receiver) {
+        return Check::unknown(
+            NAME,
+            format!(
+                "{told}, where a receiver of theirs listens, and nothing to {audience}; if these are the news, give sender and receiver the \
+                 same address"
+            ),
+        );
+    }
     if heard.count == 0 {
         return Check::problem(
             NAME,
@@ -157,6 +181,8 @@ pub(super) fn hints(case: &Case<'_>) -> Vec<&'static str> {
             "a switch that snoops IGMP or MLD forgets members when no querier asks for them: news that stop after some minutes are its sign",
         );
     }
-    hints.push("a firewall, on the sender's host or between, may drop UDP to this port");
+    hints.push(
+        "a firewall, on this host, on the sender's or between, may drop UDP to this port: the own test went to another",
+    );
     hints
 }

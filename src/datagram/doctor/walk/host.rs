@@ -1,9 +1,9 @@
 //! Into this host: who joined, who has the port, what `rp_filter` lets through.
 
 use super::{Case, Check, list};
+use crate::datagram::audience::Audience;
 use crate::datagram::doctor::findings::{Bound, Filter, Membership, Refused};
 use crate::datagram::doctor::listen::joined_by_itself;
-use crate::datagram::interface::Interface;
 use std::net::IpAddr;
 
 pub(super) fn membership(case: &Case<'_>) -> Check {
@@ -143,6 +143,27 @@ pub(super) fn port(case: &Case<'_>) -> Check {
     {
         return problem;
     }
+    // A receiver of a group at the port is no mistake.
+    let mut astray = deaf
+        .iter()
+        .filter(|one| !one.addr.ip().is_multicast())
+        .peekable();
+    if let Audience::Broadcast(_) = case.question.audience
+        && hearing.is_empty()
+        && astray.peek().is_some()
+    {
+        let whom = list(astray.map(|socket| named(socket)));
+        let audience = &case.question.audience;
+        let to = audience.addr().ip();
+        let found = format!("{whom} does not hear what is sent to {to}");
+        // It may have the port for something else; what came and found no other receiver was for it.
+        return if case.something_came() {
+            let advice = format!("bind the receiver to {audience}, or to all addresses");
+            Check::problem(NAME, found, advice)
+        } else {
+            Check::unknown(NAME, format!("{found}, if that is the receiver"))
+        };
+    }
     if all.is_empty() {
         return Check::ok(NAME, format!("{port} is free"));
     }
@@ -159,18 +180,23 @@ fn joined_and_deaf(name: &'static str, case: &Case<'_>, deaf: &[&Bound]) -> Opti
     let audience = case.question.audience;
     let port = audience.addr().port();
     // Another group at the port is no mistake.
-    let mut elsewhere = deaf
+    let (groups, elsewhere): (Vec<&Bound>, Vec<&Bound>) = deaf
         .iter()
-        .filter(|socket| !socket.addr.ip().is_multicast())
-        .peekable();
-    if elsewhere.peek().is_some() {
-        let whom = list(elsewhere.map(|socket| named(socket)));
+        .partition(|socket| socket.addr.ip().is_multicast());
+    if !elsewhere.is_empty() {
+        let whom = list(elsewhere.into_iter().map(named));
         let found = format!("{whom} hears no group: it is bound to one host's address");
         let advice = format!("bind it to {audience}, or to all addresses");
         return Some(Check::problem(name, found, advice));
     }
     if everyday(audience.addr().ip()) {
         return None;
+    }
+    if !groups.is_empty() {
+        let whom = list(groups.into_iter().map(named));
+        let found = format!("somebody has joined, but at port {port} there is only {whom}");
+        let advice = format!("bind the receiver to {audience}");
+        return Some(Check::problem(name, found, advice));
     }
     Some(Check::problem(
         name,
@@ -242,14 +268,14 @@ pub(super) fn rp_filter(case: &Case<'_>) -> Check {
     let strict = mode == 1;
     for (source, back) in &case.findings.ways_back {
         match back {
-            Ok(own) if strict && !owns(by, *own) => {
-                let other = case
-                    .owner_of(*own)
-                    .map_or("elsewhere".into(), |one| format!("by {one}"));
-                let found = format!(
-                    "strict on {by}: what {source} sends is dropped, since the way back to it goes {other}"
-                );
-                return Check::problem(NAME, found, advice);
+            Ok(own) if strict => {
+                let other = case.owner_of(*own).filter(|one| one.index != by.index);
+                if let Some(other) = other {
+                    let found = format!(
+                        "strict on {by}: what {source} sends is dropped, since the way back to it goes by {other}"
+                    );
+                    return Check::problem(NAME, found, advice);
+                }
             }
             Err(_) => {
                 let found = format!(
@@ -264,13 +290,16 @@ pub(super) fn rp_filter(case: &Case<'_>) -> Check {
     if let Some(filtered @ 1..) = listened.and_then(|listened| listened.filtered)
         && !case.something_came()
     {
-        return Check::problem(
-            NAME,
-            format!(
-                "it dropped {filtered} packets while we listened, which came where no way leads back to their senders"
-            ),
-            advice,
+        let found = format!(
+            "it dropped {filtered} packets while we listened, which came where no way leads back to their senders"
         );
+        // The count is the whole host's.
+        if joined_others(case) {
+            let found =
+                format!("{found}; this host has joined other groups, too, and they may be theirs");
+            return Check::unknown(NAME, found);
+        }
+        return Check::problem(NAME, found, advice);
     }
     let what = if strict { "strict" } else { "loose" };
     let found = match &case.question.sources[..] {
@@ -285,6 +314,9 @@ pub(super) fn rp_filter(case: &Case<'_>) -> Check {
     Check::ok(NAME, found)
 }
 
-fn owns(one: &Interface, addr: IpAddr) -> bool {
-    crate::datagram::interface::Wanted::Addr(addr).is(one)
+/// Whether somebody has joined a group that is not the audience's.
+fn joined_others(case: &Case<'_>) -> bool {
+    let group = case.question.audience.addr().ip();
+    let mut all = case.findings.memberships.iter().flatten();
+    all.any(|one| one.users > 0 && one.group != group && !everyday(one.group))
 }

@@ -155,6 +155,13 @@ fn heard(findings: &mut Findings) {
     listened(findings).heard.note(ip("10.77.2.9"));
 }
 
+/// What a check found.
+fn told<'a>(diagnosis: &'a Diagnosis, name: &str) -> &'a str {
+    let mut checks = diagnosis.checks.iter();
+    let check = checks.find(|check| check.name == name);
+    &check.expect("such a check").found
+}
+
 fn group(text: &str) -> Audience {
     Audience::Group(text.parse().expect("a group"))
 }

@@ -76,7 +76,15 @@ pub(super) fn interface(case: &Case<'_>) -> Check {
                 format!("there is no interface {wanted} here"),
                 format!("name one of those that there are: {}", list(all)),
             ),
-            None => Check::unknown(NAME, "none was named, and no route leads to one"),
+            None => match &case.findings.unpinned {
+                Ok(own) => Check::unknown(
+                    NAME,
+                    format!(
+                        "none was named, and news would be sent from {own}, which does not tell by which: name it"
+                    ),
+                ),
+                Err(_) => Check::unknown(NAME, "none was named, and no route leads to one"),
+            },
         };
     };
     let audience = &case.question.audience;
@@ -140,7 +148,10 @@ pub(super) fn route(case: &Case<'_>) -> Check {
                 "none was named: sender and receiver go by {by}, where the routing table leads ({own})"
             ),
         ),
-        (_, Ok((own, None)), _) => Check::unknown(NAME, format!("{own} is on no interface here")),
+        (_, Ok((own, None)), _) => Check::unknown(
+            NAME,
+            format!("whose address {own} is does not tell by which interface"),
+        ),
         (None, Err(why), None) => Check::error(NAME, why),
         (Some(_), Ok((_, Some(other))), Some(by)) if other.index != by.index => Check::ok(
             NAME,

@@ -197,3 +197,29 @@ fn a_source_of_the_other_family() {
     Host::but(|question, _| question.sources = vec![ip("fd77::1")])
         .ails("sources", &["fd77::1", "family"]);
 }
+
+#[test]
+fn an_address_that_does_not_tell_by_which_interface_is_no_reason() {
+    let from = |own: &str, change: fn(&mut Findings)| {
+        Host::but(|question, findings| {
+            question.interface = None;
+            findings.pinned = None;
+            findings.unpinned = Ok(ip(own));
+            change(findings);
+        })
+    };
+    // A route that gives an address of the loopback, and one that two have.
+    let on_loopback = |findings: &mut Findings| {
+        let all = findings.interfaces.as_mut().expect("made up");
+        all[0].v4.push((Ipv4Addr::new(10, 55, 0, 2), 32));
+    };
+    let on_both = |findings: &mut Findings| {
+        let all = findings.interfaces.as_mut().expect("made up");
+        let shared = all[1].v4[0];
+        all[2].v4.push(shared);
+    };
+    for host in [from("10.55.0.2", on_loopback), from("10.77.2.1", on_both)] {
+        let diagnosis = host.fares_well();
+        assert!(told(&diagnosis, "interface").contains("name it"));
+    }
+}
