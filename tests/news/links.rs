@@ -72,3 +72,31 @@ fn who_names_an_address_sends_from_it() {
         assert_eq!(well(heard.ended()), "from its own\n", "{group}");
     }
 }
+
+#[test]
+fn an_address_with_a_label_is_its_interfaces() {
+    let Some(network) = Network::with_a_router() else {
+        return;
+    };
+    let host = network.host(1);
+    host.ip("addr add 10.66.0.1/24 brd + dev eth0 label eth0:vip");
+    let to = "--broadcast 10.66.0.255:7777 --interface eth0";
+    let heard = receiver(host, to);
+    say(host, to, "to the labelled network\n");
+    assert_eq!(well(heard.ended()), "to the labelled network\n");
+}
+
+#[test]
+fn a_link_without_multicast_is_refused_named_or_not() {
+    let Some(network) = Network::with_a_router() else {
+        return;
+    };
+    let host = network.host(1);
+    host.ip("link set eth0 multicast off");
+    for args in ["", "--interface eth0"] {
+        let refused = host.guardhouse(&format!("news send {args} -")).ended();
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        let told = "eth0 carries no multicast";
+        assert!(refused.err.contains(told), "{refused:?}");
+    }
+}

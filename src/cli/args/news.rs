@@ -87,7 +87,8 @@ pub(crate) struct SendNews {
     /// Stop after so many lines
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) count: Option<NonZeroUsize>,
-    /// At the end of FILE, wait for lines to be added, until --count or Ctrl-C
+    /// At the end of FILE, wait for lines to be added, until --count or Ctrl-C; of one that was cut or replaced, from the beginning
+    /// (one that is written over in its place by something longer goes on where it was)
     #[arg(long)]
     pub(crate) follow: bool,
     /// Number them: a header of 32 bytes before each line
