@@ -63,9 +63,7 @@ impl Audience {
         // Without a route, what comes next tells better.
         let Ok(own) = own else { return Ok(None) };
         let all = Interface::all()?;
-        let mut owners = all.into_iter().filter(|one| Wanted::Addr(own.ip()).is(one));
-        let owner = owners.next().filter(|one| !one.loopback);
-        Ok(owner.filter(|_| owners.next().is_none()))
+        Ok(Interface::sole_owner(&all, own.ip()).cloned())
     }
 
     /// Refuses an interface that cannot carry it, with the reason that the system would not tell.

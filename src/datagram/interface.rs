@@ -102,6 +102,15 @@ impl Interface {
         self.multicast || (self.loopback && v4)
     }
 
+    /// The one by which a datagram goes that has this source address, if that can be told from it: not when several have it, nor
+    /// when a route gives an address of the loopback to what leaves by another.
+    pub(super) fn sole_owner(all: &[Self], own: IpAddr) -> Option<&Self> {
+        let mut owners = all.iter().filter(|one| one.has(own));
+        let owner = owners.next()?;
+        let sole = owners.next().is_none() && (!owner.loopback || own.is_loopback());
+        sole.then_some(owner)
+    }
+
     fn has(&self, addr: IpAddr) -> bool {
         match addr {
             IpAddr::V4(addr) => self.v4.iter().any(|(own, _)| *own == addr),

@@ -8,14 +8,12 @@ use rustix::process::Signal;
 
 /// `news receive` on its `eth0`.
 fn receiver(host: Host<'_>, args: &str) -> Program {
-    listening(host.guardhouse(&format!("news receive --interface eth0 {args}")))
+    host.receiver(&format!("--interface eth0 {args}"))
 }
 
 /// One line by its `eth0`.
 fn say(host: Host<'_>, args: &str, line: &str) {
-    let mut sender = host.guardhouse(&format!("news send --interface eth0 {args} -"));
-    sender.say(line);
-    well(sender.ended());
+    host.say(&format!("--interface eth0 {args}"), line);
 }
 
 #[test]

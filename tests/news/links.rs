@@ -2,16 +2,10 @@
 
 use crate::child::Program;
 use crate::netns::{Host, Network};
-use crate::stage::{listening, well};
+use crate::stage::well;
 
 fn receiver(host: Host<'_>, args: &str) -> Program {
-    listening(host.guardhouse(&format!("news receive {args} --count 1")))
-}
-
-fn say(host: Host<'_>, args: &str, line: &str) {
-    let mut sender = host.guardhouse(&format!("news send {args} -"));
-    sender.say(line);
-    well(sender.ended());
+    host.receiver(&format!("{args} --count 1"))
 }
 
 #[test]
@@ -30,8 +24,8 @@ fn a_broadcast_leaves_by_the_link_that_is_named_even_if_another_has_its_network(
     router.ip("addr add 10.77.1.253/24 brd + dev left");
     for to in [of_the_right, "--broadcast 255.255.255.255:7777"] {
         let at_the_right = receiver(network.host(2), &format!("{to} --interface eth0"));
-        say(router, &format!("{to} --interface left"), "to the left\n");
-        say(router, &format!("{to} --interface right"), "to the right\n");
+        router.say(&format!("{to} --interface left"), "to the left\n");
+        router.say(&format!("{to} --interface right"), "to the right\n");
         assert_eq!(well(at_the_right.ended()), "to the right\n", "{to}");
     }
 }
@@ -46,8 +40,8 @@ fn a_group_is_heard_on_the_link_where_it_was_joined_and_not_on_the_other() {
         let [left, right] = ["left", "right"]
             .map(|link| receiver(network.router(), &format!("{group} --interface {link}")));
         let to_both = format!("{group} --interface eth0");
-        say(network.host(2), &to_both, "from the right\n");
-        say(network.host(1), &to_both, "from the left\n");
+        network.host(2).say(&to_both, "from the right\n");
+        network.host(1).say(&to_both, "from the left\n");
         assert_eq!(well(left.ended()), "from the left\n", "{group}");
         assert_eq!(well(right.ended()), "from the right\n", "{group}");
     }
@@ -67,7 +61,7 @@ fn who_names_an_address_sends_from_it() {
         let from_own = format!("--group {group} --interface left --source {own}");
         let heard = receiver(network.router(), &from_own);
         for (addr, line) in [(other, "from the other\n"), (own, "from its own\n")] {
-            say(host, &format!("--group {group} --interface {addr}"), line);
+            host.say(&format!("--group {group} --interface {addr}"), line);
         }
         assert_eq!(well(heard.ended()), "from its own\n", "{group}");
     }
@@ -82,7 +76,7 @@ fn an_address_with_a_label_is_its_interfaces() {
     host.ip("addr add 10.66.0.1/24 brd + dev eth0 label eth0:vip");
     let to = "--broadcast 10.66.0.255:7777 --interface eth0";
     let heard = receiver(host, to);
-    say(host, to, "to the labelled network\n");
+    host.say(to, "to the labelled network\n");
     assert_eq!(well(heard.ended()), "to the labelled network\n");
 }
 

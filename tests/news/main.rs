@@ -9,6 +9,7 @@ mod common;
 mod counts;
 mod doctor;
 mod ends;
+mod follow;
 mod foreign;
 mod hosts;
 mod lines;

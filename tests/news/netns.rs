@@ -4,7 +4,7 @@
 
 use crate::child::{Ended, GUARDHOUSE, Program, piped};
 use crate::common::wait_until;
-use crate::stage::skip;
+use crate::stage::{listening, skip, well};
 use std::path::Path;
 use std::process::{self, Command};
 use std::sync::OnceLock;
@@ -194,6 +194,18 @@ impl Host<'_> {
     pub(crate) fn guardhouse(&self, args: &str) -> Program {
         let args: Vec<&str> = args.split_whitespace().collect();
         self.start(GUARDHOUSE, &args)
+    }
+
+    /// `news receive` with these words, once it listens.
+    pub(crate) fn receiver(&self, args: &str) -> Program {
+        listening(self.guardhouse(&format!("news receive {args}")))
+    }
+
+    /// Sends one line by `news send` with these words.
+    pub(crate) fn say(&self, args: &str, line: &str) {
+        let mut sender = self.guardhouse(&format!("news send {args} -"));
+        sender.say(line);
+        well(sender.ended());
     }
 
     /// Any program.

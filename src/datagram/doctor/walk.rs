@@ -9,7 +9,7 @@ mod way;
 use super::findings::{Findings, Heard};
 use super::{Check, Diagnosis, Question, Verdict};
 use crate::datagram::audience::Audience;
-use crate::datagram::interface::{Interface, Wanted};
+use crate::datagram::interface::Interface;
 use std::fmt::Display;
 use std::net::IpAddr;
 
@@ -84,16 +84,7 @@ pub(super) fn interface_of<'a>(
     if let Some(zone) = zone(question) {
         return interfaces.iter().find(|one| one.index == zone);
     }
-    sole_owner(interfaces, *findings.unpinned.as_ref().ok()?)
-}
-
-/// The interface by which a datagram goes that has this source address, if that can be told from it: not when several have it, nor
-/// when a route gives an address of the loopback to what leaves by another.
-fn sole_owner(interfaces: &[Interface], own: IpAddr) -> Option<&Interface> {
-    let mut owners = interfaces.iter().filter(|one| Wanted::Addr(own).is(one));
-    let owner = owners.next()?;
-    let sole = owners.next().is_none() && (!owner.loopback || own.is_loopback());
-    sole.then_some(owner)
+    Interface::sole_owner(interfaces, *findings.unpinned.as_ref().ok()?)
 }
 
 fn zone(question: &Question) -> Option<u32> {
@@ -130,7 +121,7 @@ impl Case<'_> {
 
     /// Whose address it is, if it is one's alone.
     fn owner_of(&self, addr: IpAddr) -> Option<&Interface> {
-        sole_owner(self.findings.interfaces.as_ref().ok()?, addr)
+        Interface::sole_owner(self.findings.interfaces.as_ref().ok()?, addr)
     }
 
     fn by_loopback(&self) -> bool {

@@ -8,6 +8,7 @@ use crate::datagram::audience::Group;
 use crate::datagram::doctor::findings::{
     Bound, Filter, Listened, Membership, Other, Probe, Refused,
 };
+use crate::datagram::interface::Wanted;
 use std::net::Ipv4Addr;
 
 fn ip(text: &str) -> IpAddr {
