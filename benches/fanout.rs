@@ -235,19 +235,7 @@ fn print(rates: &[(Case, Middle)], crowd: Crowd, plan: Plan) {
                 .iter()
                 .filter(|(case, _)| (case.model, case.fanout) == (model, fanout));
             let own: Vec<(usize, Middle)> = own.map(|(case, rate)| (case.clients, *rate)).collect();
-            let spreads = own
-                .iter()
-                .map(|(_, rate)| (rate.max - rate.min) / rate.median);
-            let Some(widest) = spreads.max_by(f64::total_cmp) else {
-                continue;
-            };
-            let mut row = vec![format!("{model} {fanout}")];
-            row.extend(columns.iter().map(|clients| {
-                let rate = own.iter().find(|(of, _)| of == clients);
-                rate.map_or_else(sheet::nothing, |(_, rate)| format!("{:.2}", rate.median))
-            }));
-            row.push(format!("{:.0} %", 100.0 * widest));
-            rows.push(row);
+            rows.extend(sheet::row(format!("{model} {fanout}"), &columns, &own, 2));
         }
     }
     let (rounds, window) = (plan.rounds, plan.window);

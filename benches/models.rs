@@ -173,27 +173,15 @@ fn table(cells: &[Cell], plan: Plan) {
         several => several.to_string(),
     }));
     header.push("spread".into());
-    let rows =
-        field::all().into_iter().filter_map(|entrant| {
-            let rate = |clients: usize| {
-                let place = cells
-                    .iter()
-                    .position(|cell| (cell.0.name(), cell.1) == (entrant.name(), clients))?;
-                Some(rates[place])
-            };
-            let rates: Vec<Option<Middle>> = columns.iter().map(|&clients| rate(clients)).collect();
-            let widest = rates
-                .iter()
-                .flatten()
-                .map(|rate| (rate.max - rate.min) / rate.median)
-                .max_by(f64::total_cmp)?;
-            let mut row = vec![entrant.name().to_owned()];
-            row.extend(rates.iter().map(|rate| {
-                rate.map_or_else(sheet::nothing, |rate| format!("{:.1}", rate.median))
-            }));
-            row.push(format!("{:.0} %", 100.0 * widest));
-            Some(row)
-        });
+    let measured: Vec<(Cell, Middle)> = cells.iter().copied().zip(rates).collect();
+    let rows = field::all().into_iter().filter_map(|entrant| {
+        let own: Vec<(usize, Middle)> = measured
+            .iter()
+            .filter(|((of, _), _)| of.name() == entrant.name())
+            .map(|((_, clients), rate)| (*clients, *rate))
+            .collect();
+        sheet::row(entrant.name().to_owned(), &columns, &own, 1)
+    });
     let (rounds, window) = (plan.rounds, plan.window);
     sheet::print(
         &format!(

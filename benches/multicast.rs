@@ -174,19 +174,7 @@ fn table(what: &str, figures: &[(Case, Middle)], plan: Plan) {
             .filter(|((of, _), _)| of.name == way.name)
             .map(|((_, receivers), figure)| (*receivers, *figure))
             .collect();
-        let spreads = own
-            .iter()
-            .map(|(_, figure)| (figure.max - figure.min) / figure.median);
-        let widest = spreads.max_by(f64::total_cmp)?;
-        let mut row = vec![way.name.to_owned()];
-        row.extend(RECEIVERS.iter().map(|receivers| {
-            let figure = own.iter().find(|(of, _)| of == receivers);
-            figure.map_or_else(sheet::nothing, |(_, figure)| {
-                format!("{:.2}", figure.median)
-            })
-        }));
-        row.push(format!("{:.0} %", 100.0 * widest));
-        Some(row)
+        sheet::row(way.name.to_owned(), &RECEIVERS, &own, 2)
     });
     let (rounds, window) = (plan.rounds, plan.window);
     sheet::print(

@@ -1,5 +1,6 @@
 //! What came out, as a table for a terminal.
 
+use super::rounds::Middle;
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 /// Prints a title and a table: a column of names, and columns of numbers.
@@ -20,6 +21,29 @@ pub(crate) fn print(title: &str, header: &[String], rows: impl Iterator<Item = V
     for line in table.lines() {
         println!("{}", line.trim_end());
     }
+}
+
+/// A name, the middle of what was measured at each of the `columns`, with so many decimals, and the spread: from the least to the
+/// most, as a share of the middle, where it is widest. `None` for somebody of whom nothing was measured.
+#[allow(dead_code, reason = "benches of locks draw no curves")]
+pub(crate) fn row(
+    name: String,
+    columns: &[usize],
+    figures: &[(usize, Middle)],
+    decimals: usize,
+) -> Option<Vec<String>> {
+    let spreads = figures
+        .iter()
+        .map(|(_, figure)| (figure.max - figure.min) / figure.median);
+    let widest = spreads.max_by(f64::total_cmp)?;
+    let cells = columns.iter().map(|column| {
+        let figure = figures.iter().find(|(of, _)| of == column);
+        figure.map_or_else(nothing, |(_, figure)| {
+            format!("{:.decimals$}", figure.median)
+        })
+    });
+    let spread = format!("{:.0} %", 100.0 * widest);
+    Some([name].into_iter().chain(cells).chain([spread]).collect())
 }
 
 /// What stands where there is nothing to compare with.
