@@ -1,5 +1,5 @@
 //! [`Connection`]: one client's session and where it stands, without a socket. Every driver, blocking or
-//! not, brings the bytes and a `send`.
+//! not, brings the bytes and a [`Sender`].
 //!
 //! ```text
 //!              end of input, Flow::Close, panic             mailbox empty
@@ -11,11 +11,11 @@
 //! still to be sent can only get less.
 
 use crate::client::Client;
-use crate::mailbox::{Flushed, Posters, Stay};
+use crate::mailbox::{Flushed, Posters, Sender, SoFar, Stay};
 use crate::service::{Flow, Reply, Service, Session};
 use crate::stats::Closed;
 use std::any::Any;
-use std::io::{self, IoSlice};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Where a connection stands. See the [module](self).
@@ -31,7 +31,9 @@ const LARGEST_SCRATCH: usize = 64 * 1024;
 
 pub(crate) struct Connection {
     client: Client,
-    session: Option<Box<dyn Session>>,
+    membership: Option<Box<dyn Send>>,
+    /// [`Nobody`]'s, once it has left.
+    session: Box<dyn Session>,
     stage: Stage,
     stay: Stay,
     blocked: bool,
@@ -43,12 +45,18 @@ impl Connection {
     pub(crate) fn open(service: &dyn Service, client: Client, stay: Stay) -> Self {
         let mut connection = Self {
             client: client.clone(),
-            session: None,
+            membership: None,
+            session: Box::new(Nobody),
             stage: Stage::Talking,
             stay,
             blocked: false,
         };
-        connection.session = connection.contain(|_| service.open(client));
+        if let Some((membership, session)) =
+            connection.contain(|_| (service.join(&client), service.open(client)))
+        {
+            connection.membership = membership;
+            connection.session = session;
+        }
         connection
     }
 
@@ -71,32 +79,55 @@ impl Connection {
         self.stage == Stage::Talking && !self.blocked
     }
 
-    /// Bytes have arrived. `reply` is scratch space, empty before and after. What the session answers is sent, as far as
-    /// `send` goes, where others do as `posters` says. Says whether the conversation [flows](Self::is_flowing) on.
-    #[inline]
+    /// Bytes have arrived, and it [flows](Self::is_flowing). `reply` is scratch space, empty before and after. What the
+    /// session answers is sent, as far as `sender` goes, where others do as `posters` says. Says whether the conversation
+    /// flows on.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Once per message, and little besides a call of the session and a send.
     pub(crate) fn receive(
         &mut self,
         bytes: &[u8],
         reply: &mut Vec<u8>,
         posters: Posters,
-        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+        sender: impl Sender,
     ) -> bool {
-        let mut answer = Reply::new(reply);
-        let flow = self.contain(|session| {
-            let session = session.as_mut()?;
-            Some(session.receive(bytes, &mut answer))
-        });
-        if let Some(Some(Flow::Continue)) = flow {
-            let sent = self.answer(answer.as_bytes(), posters, send);
-            tidy(reply);
-            return sent;
+        debug_assert!(self.is_flowing());
+        let mut answer = Reply::of_nothing(reply);
+        let flow = self.contain(|session| session.receive(bytes, &mut answer));
+        if flow != Some(Flow::Continue) {
+            return self.answer_last(flow, answer, posters, sender);
         }
-        if let Some(Some(Flow::Close)) = flow {
+        let Some(lent) = answer.lent() else {
+            return self.answer(answer, posters, sender);
+        };
+        // Were it empty, its send would do nothing; nobody lends that.
+        self.reply_at_once(lent, posters, sender)
+    }
+
+    /// Sends what the session has said.
+    #[inline(never)]
+    fn answer(&mut self, answer: Reply<'_>, posters: Posters, sender: impl Sender) -> bool {
+        let words = answer.as_bytes();
+        if !words.is_empty() {
+            self.reply_at_once(words, posters, sender);
+        }
+        tidy(answer.into_buffer());
+        self.is_flowing()
+    }
+
+    /// [`answer`](Self::answer), where the session has closed or panicked.
+    #[cold]
+    fn answer_last(
+        &mut self,
+        flow: Option<Flow>,
+        answer: Reply<'_>,
+        posters: Posters,
+        sender: impl Sender,
+    ) -> bool {
+        if flow == Some(Flow::Close) {
             self.leave(Closed::ByService);
         }
-        self.say_last(answer.as_bytes(), posters, send);
-        tidy(reply);
-        false
+        self.answer(answer, posters, sender)
     }
 
     /// Nothing more will arrive: `why`.
@@ -105,23 +136,12 @@ impl Connection {
         why: Closed,
         reply: &mut Vec<u8>,
         posters: Posters,
-        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+        sender: impl Sender,
     ) {
-        let mut answer = Reply::new(reply);
-        self.contain(|session| session.as_mut().map(|s| s.end(&mut answer)));
+        let mut answer = Reply::of_nothing(reply);
+        self.contain(|session| session.end(&mut answer));
         self.leave(why);
-        self.say_last(answer.as_bytes(), posters, send);
-        tidy(reply);
-    }
-
-    #[cold]
-    fn say_last(
-        &mut self,
-        words: &[u8],
-        posters: Posters,
-        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) {
-        self.answer(words, posters, send);
+        self.answer(answer, posters, sender);
     }
 
     /// Takes note of how a flush of this client's mailbox went.
@@ -158,29 +178,27 @@ impl Connection {
         }
     }
 
-    /// Says whether it left.
-    #[inline]
-    fn answer(
-        &mut self,
-        reply: &[u8],
-        posters: Posters,
-        mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> bool {
-        if reply.is_empty() {
-            return self.is_flowing();
-        }
+    /// Says whether the conversation flows on, if it did.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // As above.
+    fn reply_at_once(&mut self, words: &[u8], posters: Posters, mut sender: impl Sender) -> bool {
         let mailbox = self.client.mailbox();
-        match mailbox.reply_at_once(reply, posters, &mut send) {
-            Ok(()) => {
-                self.blocked = false;
-                true
-            }
-            Err(so_far) => {
-                let outcome = mailbox.reply_on(so_far, reply, self.stay, send);
-                self.flushed(outcome);
-                self.is_flowing()
-            }
+        if !mailbox.begin_reply(posters) {
+            return self.reply_on(SoFar::OthersPosted, words, sender);
         }
+        let sent = sender.send_one(words);
+        if mailbox.end_reply(posters, &sent, words) {
+            return true;
+        }
+        self.reply_on(SoFar::Sent(sent), words, sender)
+    }
+
+    #[cold]
+    fn reply_on(&mut self, so_far: SoFar, words: &[u8], sender: impl Sender) -> bool {
+        let mailbox = self.client.mailbox();
+        let outcome = mailbox.reply_on(so_far, words, self.stay, sender);
+        self.flushed(outcome);
+        self.is_flowing()
     }
 
     fn leave(&mut self, why: Closed) {
@@ -188,15 +206,18 @@ impl Connection {
             self.stage = Stage::Leaving(why);
         }
         // A session's drop is user code, too.
-        if let Some(session) = self.session.take() {
-            self.contain(|_| drop(session));
-        }
+        let membership = self.membership.take();
+        let session = std::mem::replace(&mut self.session, Box::new(Nobody));
+        self.contain(|_| {
+            drop(membership);
+            drop(session);
+        });
     }
 
     /// Runs user code; its panic ends this connection and nothing else.
     #[inline]
-    fn contain<R>(&mut self, run: impl FnOnce(&mut Option<Box<dyn Session>>) -> R) -> Option<R> {
-        match catch_unwind(AssertUnwindSafe(|| run(&mut self.session))) {
+    fn contain<R>(&mut self, run: impl FnOnce(&mut dyn Session) -> R) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(|| run(&mut *self.session))) {
             Ok(done) => Some(done),
             Err(panic) => {
                 self.panicked(panic);
@@ -219,9 +240,18 @@ impl Connection {
 /// Empties the scratch space.
 #[inline]
 fn tidy(reply: &mut Vec<u8>) {
-    if !reply.is_empty() {
-        reply.clear();
+    reply.clear();
+    if reply.capacity() > LARGEST_SCRATCH {
         reply.shrink_to(LARGEST_SCRATCH);
+    }
+}
+
+/// The session of a client who has left.
+struct Nobody;
+
+impl Session for Nobody {
+    fn receive<'a>(&mut self, _: &'a [u8], _: &mut Reply<'a>) -> Flow {
+        Flow::Close
     }
 }
 

@@ -39,7 +39,7 @@ use self::batch::Parcel;
 pub(crate) use self::batch::Sender;
 use self::duty::{AtomicDuty, Duty};
 use self::following::Following;
-pub(crate) use self::sending::{Posters, Stay};
+pub(crate) use self::sending::{Posters, SoFar, Stay};
 use crate::limits::{Limits, Slow};
 use crate::message::Message;
 use crate::primitives::{AtomicBool, Condvar, Mutex, Ordering};

@@ -227,18 +227,17 @@ impl Load {
     /// Waits for the clients that are ready, a moment at most, and serves them. Says whether anything
     /// arrived.
     fn turn(&mut self, tally: &mut Tally, budget: &mut Budget) -> Result<bool, LoadError> {
-        let ready = self.poller.wait(Some(LOOK_UP))?;
+        let mut cursor = self.poller.wait(Some(LOOK_UP))?;
         if self.interrupt.load(Ordering::Relaxed) {
             return Err(LoadError::Interrupted);
         }
         let mut progress = false;
-        for place in 0..ready {
-            let event = self.poller.event(place);
+        while let Some(event) = self.poller.next(&mut cursor) {
             let Token(client) = event.token;
-            if event.writable {
+            if event.is_writable() {
                 self.send(client)?;
             }
-            if !event.readable {
+            if !event.is_readable() {
                 continue;
             }
             let Some(arrival) = self.receive(client)? else {

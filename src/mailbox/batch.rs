@@ -55,17 +55,27 @@ pub(crate) trait Sender {
     /// `WouldBlock` when there is no room; anything else is the end of the connection.
     fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Sends from `bytes`, all that there is to be sent.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    #[inline]
+    fn send_one(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.send(&[IoSlice::new(bytes)])
+    }
+
     /// Sends what is in a segment behind its first `skip` bytes. Whoever does not send at once may keep it: its bytes are
     /// never changed.
     ///
     /// # Errors
     /// As [`send`](Self::send).
     fn send_segment(&mut self, segment: &Segment, skip: usize) -> io::Result<usize> {
-        self.send(&[IoSlice::new(&segment.as_bytes()[skip..])])
+        self.send_one(&segment.as_bytes()[skip..])
     }
 }
 
 impl<F: FnMut(&[IoSlice<'_>]) -> io::Result<usize>> Sender for F {
+    #[inline]
     fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self(slices)
     }
@@ -87,7 +97,7 @@ impl Batch {
                 let skip = self.sent_of_first;
                 let sent = match &self.parcels[0] {
                     Parcel::Lines(segment) => sender.send_segment(segment, skip)?,
-                    other => sender.send(&[IoSlice::new(&other.as_bytes()[skip..])])?,
+                    other => sender.send_one(&other.as_bytes()[skip..])?,
                 };
                 self.advance(sent);
                 continue;

@@ -90,38 +90,32 @@ impl Mailbox {
         self.take_duty(self.lock_when_free(), Stay::AWhile, sender)
     }
 
-    /// Sends the client's own answer. It is not subject to the limit: whoever drives the client does not read
-    /// on before it is sent. Without a copy when nothing else waits, which is nearly always. Where posters only ring, what
-    /// one of them posts meanwhile waits for its turn, and nobody has to be kept from sending.
+    /// Begins to send the client's own answer, which is sent without a copy when nothing else waits: nearly always. It is
+    /// not subject to the limit: whoever drives the client does not read on before it is sent. Where posters only ring,
+    /// what one of them posts meanwhile waits for its turn, and nobody has to be kept from sending.
     ///
-    /// # Errors
-    /// When it goes another way: [`reply_on`](Self::reply_on) does the rest.
+    /// Says whether it may be sent at once. If not, [`reply_on`](Self::reply_on) sees to it.
     #[inline]
-    pub(crate) fn reply_at_once(
-        &self,
-        answer: &[u8],
-        posters: Posters,
-        mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> Result<(), SoFar> {
-        let begun = match posters {
+    pub(crate) fn begin_reply(&self, posters: Posters) -> bool {
+        match posters {
             Posters::Send => self.duty.step(Duty::Idle, Duty::Replying),
             Posters::Ring => self.duty.is(Duty::Idle),
-        };
-        if !begun {
-            return Err(SoFar::OthersPosted);
-        }
-        match send(&[IoSlice::new(answer)]) {
-            Ok(sent)
-                if sent == answer.len()
-                    && (posters == Posters::Ring || self.duty.step(Duty::Replying, Duty::Idle)) =>
-            {
-                Ok(())
-            }
-            outcome => Err(SoFar::Sent(outcome)),
         }
     }
 
-    /// Sends what [`reply_at_once`](Self::reply_at_once) left of an answer, and what others posted.
+    /// Says whether `sent` was all there is to do. If not, [`reply_on`](Self::reply_on) does the rest.
+    #[inline]
+    pub(crate) fn end_reply(
+        &self,
+        posters: Posters,
+        sent: &io::Result<usize>,
+        answer: &[u8],
+    ) -> bool {
+        matches!(sent, Ok(sent) if *sent == answer.len())
+            && (posters == Posters::Ring || self.duty.step(Duty::Replying, Duty::Idle))
+    }
+
+    /// Sends what is left of an answer that was not sent at once, and what others posted.
     ///
     /// # Errors
     /// As [`flush`](Self::flush).
@@ -131,7 +125,7 @@ impl Mailbox {
         so_far: SoFar,
         answer: &[u8],
         stay: Stay,
-        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+        send: impl Sender,
     ) -> io::Result<Flushed> {
         let mut state = self.state.lock();
         let SoFar::Sent(outcome) = so_far else {
@@ -193,10 +187,14 @@ impl Mailbox {
         stay: Stay,
         mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<Flushed> {
-        match self.reply_at_once(answer, posters, &mut send) {
-            Ok(()) => Ok(Flushed::Empty),
-            Err(so_far) => self.reply_on(so_far, answer, stay, send),
+        if !self.begin_reply(posters) {
+            return self.reply_on(SoFar::OthersPosted, answer, stay, send);
         }
+        let sent = send(&[IoSlice::new(answer)]);
+        if self.end_reply(posters, &sent, answer) {
+            return Ok(Flushed::Empty);
+        }
+        self.reply_on(SoFar::Sent(sent), answer, stay, send)
     }
 
     /// No more posts are taken, and what waits is dropped. Returns what this client never got, and has not been returned

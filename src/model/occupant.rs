@@ -24,14 +24,17 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
+#[repr(C)] // In this order: what is needed for each message lies first, and together.
 pub(super) struct Occupant<S = TcpStream> {
-    /// Declared first, dropped first: whoever sees this client's connection close may come in its stead. (One that
-    /// is read on for its last words' sake keeps its place for that second.)
-    _permit: Option<OwnedPermit>,
     pub(super) connection: Connection,
+    /// Declared before the socket, dropped before it: whoever sees this client's connection close may come in its stead.
+    /// (One that is read on for its last words' sake keeps its place for that second.)
+    _permit: Option<OwnedPermit>,
     pub(super) stream: S,
     /// What the poller was told last.
     pub(super) watched: Interest,
+    /// It flows, and nobody asks when it last did: there is nothing to see to but what it says.
+    pub(super) steady: bool,
     /// Everything is sent, and what is still to be done before the socket may close.
     pub(super) parting: Option<Parting>,
     /// The drain found it idle and ended it.
@@ -44,6 +47,10 @@ pub(super) struct Occupant<S = TcpStream> {
     /// What it never got, as far as that was counted before the end.
     missed: Missed,
 }
+
+/// The end of a client's input, or what broke it.
+#[derive(Debug)]
+pub(super) struct End(io::Result<()>);
 
 /// The socket of an occupant: its own, or shared with those who post to it.
 pub(super) trait Socket: Borrow<TcpStream> {
@@ -70,6 +77,7 @@ impl<S: Socket> Occupant<S> {
             connection: Connection::open(service, client, Stay::AWhile),
             stream,
             watched: Interest::READ,
+            steady: false,
             parting: None,
             was_idle: false,
             last_call: None,
@@ -96,27 +104,31 @@ impl<S: Socket> Occupant<S> {
 
     /// [`receive`](Self::receive) of a client that is [flowing](Connection::is_flowing), as nearly all are nearly always.
     /// Says whether it still is; if not, it is still to be [flushed](Self::flush).
-    #[inline]
-    pub(super) fn receive_flowing(
-        &mut self,
-        buffers: &mut Buffers,
-        ended: impl FnOnce() -> Closed,
-    ) -> bool {
+    ///
+    /// # Errors
+    /// At the end of its input, which is [to be answered](Self::received_end).
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Once per message, and little besides two calls into the kernel.
+    pub(super) fn receive_flowing(&mut self, buffers: &mut Buffers) -> Result<bool, End> {
         let Buffers { input, reply } = buffers;
         let stream = self.stream.borrow().as_fd();
         match socket::receive(stream, input, Wait::Never) {
-            Ok(received @ 1..) => {
-                self.connection
-                    .receive(&input[..received], reply, S::POSTERS, |slices| {
-                        send_now(stream, slices)
-                    })
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
-            over => {
-                self.received(over.map(|_| &[][..]), reply, ended(), send_now);
-                false
-            }
+            Ok(received @ 1..) => Ok(self.connection.receive(
+                &input[..received],
+                reply,
+                S::POSTERS,
+                |slices: &[IoSlice<'_>]| send_now(stream, slices),
+            )),
+            Ok(0) => Err(End(Ok(()))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            Err(error) => Err(End(Err(error))),
         }
+    }
+
+    /// The end of input was received; answers it.
+    pub(super) fn received_end(&mut self, end: End, buffers: &mut Buffers, ended: Closed) {
+        let End(end) = end;
+        self.received(end.map(|()| &[][..]), &mut buffers.reply, ended, send_now);
     }
 
     /// Something was received, at the end of input nothing; answers it through `send`.
@@ -138,7 +150,9 @@ impl<S: Socket> Occupant<S> {
             Ok(bytes) => {
                 let stream = self.stream.borrow().as_fd();
                 self.connection
-                    .receive(bytes, reply, S::POSTERS, |slices| send(stream, slices));
+                    .receive(bytes, reply, S::POSTERS, |slices: &[IoSlice<'_>]| {
+                        send(stream, slices)
+                    });
                 // Its own posts, or others', may wait for the end of the turn; what the session said last
                 // must not be cut off by them.
                 if self.connection.stage() != Stage::Talking {
@@ -166,7 +180,9 @@ impl<S: Socket> Occupant<S> {
     ) {
         let stream = self.stream.borrow().as_fd();
         self.connection
-            .end(why, reply, S::POSTERS, |slices| send(stream, slices));
+            .end(why, reply, S::POSTERS, |slices: &[IoSlice<'_>]| {
+                send(stream, slices)
+            });
         self.flush_through(send);
     }
 

@@ -12,7 +12,7 @@
 
 use super::acceptor::{self, Accepted, Newcomer};
 use super::loops::Entrance;
-use super::occupant::Occupant;
+use super::occupant::{End, Occupant};
 use super::phase::Phase;
 use super::rings::Rings;
 use super::timers::Timers;
@@ -28,19 +28,10 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const ENTRANCE: Token = Token(0);
-const WAKER: Token = Token(1);
-const SHUTDOWN: Token = Token(2);
-/// The first client's token; its index in the table is the difference.
-const CLIENTS: usize = 3;
-
-fn token(key: usize) -> Token {
-    Token(CLIENTS + key)
-}
-
-fn key(token: Token) -> usize {
-    token.0 - CLIENTS
-}
+// A client's token is its index in the table. These are past any table's end.
+const ENTRANCE: Token = Token(usize::MAX);
+const WAKER: Token = Token(usize::MAX - 1);
+const SHUTDOWN: Token = Token(usize::MAX - 2);
 
 /// Whether this system has `P`; `elsewhere` says which have it.
 pub(super) fn check<P: Poller>(elsewhere: &str) -> Result<(), Unsupported> {
@@ -102,19 +93,17 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     fn turn_until_empty(&mut self) -> io::Result<()> {
         loop {
-            for place in 0..self.wait()? {
-                let event = self.poller.event(place);
-                if event.token.0 >= CLIENTS {
-                    self.serve(event);
-                } else {
-                    self.serve_itself(event.token)?;
-                }
+            let mut cursor = self.wait()?;
+            while let Some(event) = self.poller.next(&mut cursor) {
+                self.serve(event)?;
                 // What one turn reads may be more than a mailbox holds.
                 if self.rings.is_urgent() {
                     self.flush_rung();
                 }
             }
-            self.flush_rung();
+            if self.rings.is_rung() {
+                self.flush_rung();
+            }
             self.expire();
             if self.entrance.is_none() && self.clients.is_empty() {
                 // What the last to leave said may be for clients of other loops.
@@ -124,7 +113,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
     }
 
-    fn wait(&mut self) -> io::Result<usize> {
+    fn wait(&mut self) -> io::Result<P::Cursor> {
         let asleep = self.rings.fall_asleep();
         let timeout = if asleep {
             self.timeout()
@@ -143,11 +132,12 @@ impl<'a, P: Poller> Reactor<'a, P> {
         match token {
             ENTRANCE => self.accept(),
             SHUTDOWN => self.shut_down(),
-            _ => {
-                debug_assert_eq!(token, WAKER);
+            WAKER => {
                 self.rings.clear();
                 Ok(())
             }
+            // Gone earlier in this turn.
+            _ => Ok(()),
         }
     }
 
@@ -199,7 +189,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
             permit,
         } = newcomer;
         let entry = self.clients.vacant_entry();
-        let token = token(entry.key());
+        let token = Token(entry.key());
         if let Err(error) = self.poller.add(stream.as_fd(), token, Interest::READ) {
             acceptor::refuse(self.context, &stream, addr, &Refusal::Unwatchable(error));
             return;
@@ -222,24 +212,30 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
     }
 
-    /// A client is ready.
+    /// Somebody is ready.
     #[inline]
-    fn serve(&mut self, event: Event) {
-        let key = key(event.token);
-        // Gone earlier in this turn.
+    fn serve(&mut self, event: Event) -> io::Result<()> {
+        let Token(key) = event.token;
         let Some(occupant) = self.clients.get_mut(key) else {
-            return;
+            return self.serve_itself(event.token);
         };
-        if !occupant.connection.is_flowing() {
-            self.serve_stalled(key, event);
-            return;
+        if !occupant.steady {
+            self.serve_unsteady(key, event);
+            return Ok(());
         }
-        let phase = self.phase;
-        let flows = occupant.receive_flowing(&mut self.buffers, || phase.end_of_input());
-        occupant.touch(self.woke);
-        if !flows {
-            self.stalled(key);
+        match occupant.receive_flowing(&mut self.buffers) {
+            Ok(true) => {}
+            Ok(false) => self.stalled(key),
+            Err(end) => self.ended(key, end),
         }
+        Ok(())
+    }
+
+    #[cold]
+    fn ended(&mut self, key: usize, end: End) {
+        let ended = self.phase.end_of_input();
+        self.clients[key].received_end(end, &mut self.buffers, ended);
+        self.stalled(key);
     }
 
     /// A client has just said something that could not be answered, or that ends its conversation.
@@ -254,15 +250,25 @@ impl<'a, P: Poller> Reactor<'a, P> {
         self.settle(key);
     }
 
-    /// A client is ready who has not taken its answer, or who leaves.
-    #[cold]
-    fn serve_stalled(&mut self, key: usize, event: Event) {
+    /// A client is ready who is timed, has not taken its answer, or leaves.
+    #[inline(never)]
+    fn serve_unsteady(&mut self, key: usize, event: Event) {
         let occupant = &mut self.clients[key];
-        if event.writable || (event.readable && occupant.connection.is_blocked()) {
+        if occupant.connection.is_flowing() {
+            let received = occupant.receive_flowing(&mut self.buffers);
+            occupant.touch(self.woke);
+            match received {
+                Ok(true) => {}
+                Ok(false) => self.stalled(key),
+                Err(end) => self.ended(key, end),
+            }
+            return;
+        }
+        if event.is_writable() || (event.is_readable() && occupant.connection.is_blocked()) {
             occupant.flush();
             occupant.touch(self.woke);
         }
-        if event.readable && occupant.wants_read() {
+        if event.is_readable() && occupant.wants_read() {
             occupant.receive(&mut self.buffers, self.phase.end_of_input());
             occupant.touch(self.woke);
         }
@@ -270,7 +276,6 @@ impl<'a, P: Poller> Reactor<'a, P> {
     }
 
     /// Sends what was posted since the last time, each client's in one call.
-    #[inline(never)]
     fn flush_rung(&mut self) {
         // Sessions that end here may post again. Those that then post still wait for the next turn, which
         // comes at once: whoever posts without end must not keep the reactor from its clients.
@@ -278,8 +283,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
             let Some(rung) = self.rings.take() else {
                 return;
             };
-            for &token in &rung {
-                let key = key(token);
+            for &Token(key) in &rung {
                 if let Some(occupant) = self.clients.get_mut(key) {
                     occupant.flush();
                     self.settle(key);
@@ -310,12 +314,15 @@ impl<'a, P: Poller> Reactor<'a, P> {
             occupant.watched = interest;
             let watched = self
                 .poller
-                .modify(occupant.stream.as_fd(), token(key), interest);
+                .modify(occupant.stream.as_fd(), Token(key), interest);
             if let Err(error) = watched {
                 tracing::error!(%error, "a client could not be watched any more");
                 self.remove(key, Closed::Lost);
+                return;
             }
         }
+        let timed = self.context.limits.idle_timeout.is_some();
+        occupant.steady = occupant.connection.is_flowing() && !timed;
     }
 
     fn remove(&mut self, key: usize, why: Closed) {

@@ -110,7 +110,6 @@ impl Rings {
     }
 
     /// Whether there is mail.
-    #[cfg(target_os = "linux")] // Asked by the completion loop only.
     pub(super) fn is_rung(&self) -> bool {
         self.state.load(Ordering::Acquire) >= RUNG
     }

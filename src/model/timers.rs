@@ -103,6 +103,9 @@ impl Timers {
     /// When to ask again for what is [due](Self::due): not later than the next entry comes up, though it may be
     /// that none does.
     pub(super) fn next(&self) -> Option<Instant> {
+        if self.is_empty() {
+            return None;
+        }
         let at = if self.due == NOBODY {
             self.next_slot()?.2
         } else {

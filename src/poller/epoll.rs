@@ -1,7 +1,8 @@
 //! epoll(7): the kernel keeps the set, and a wait costs what is ready, not what is watched.
 
 use super::{Event, Interest, Poller, Token, timespec};
-use rustix::event::epoll;
+use rustix::buffer::spare_capacity;
+use rustix::event::{PollFlags, epoll};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -10,21 +11,11 @@ use std::time::Duration;
 /// Events taken from the kernel at one call; the rest comes with the next.
 const BATCH: usize = 512;
 
-const NOTHING: epoll::Event = epoll::Event {
-    flags: epoll::EventFlags::empty(),
-    data: epoll::EventData::new_u64(0),
-};
-
 /// A [`Poller`] on epoll(7), level-triggered.
 pub struct Epoll {
     epoll: OwnedFd,
-    ready: Box<[epoll::Event]>,
+    ready: Vec<epoll::Event>,
 }
-
-/// Whatever a read finds out.
-const READABLE: epoll::EventFlags = epoll::EventFlags::IN
-    .union(epoll::EventFlags::HUP)
-    .union(epoll::EventFlags::ERR);
 
 fn flags(interest: Interest) -> epoll::EventFlags {
     let mut flags = epoll::EventFlags::empty();
@@ -38,10 +29,13 @@ fn flags(interest: Interest) -> epoll::EventFlags {
 impl Poller for Epoll {
     const NAME: &'static str = "epoll";
 
+    /// Events passed.
+    type Cursor = usize;
+
     fn new() -> io::Result<Self> {
         Ok(Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-            ready: vec![NOTHING; BATCH].into_boxed_slice(),
+            ready: Vec::with_capacity(BATCH),
         })
     }
 
@@ -60,21 +54,25 @@ impl Poller for Epoll {
     }
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        self.ready.clear();
         let timeout = timespec(timeout);
-        match epoll::wait(&self.epoll, &mut *self.ready, timeout.as_ref()) {
-            Ok(ready) => Ok(ready),
-            Err(Errno::INTR) => Ok(0),
+        match epoll::wait(
+            &self.epoll,
+            spare_capacity(&mut self.ready),
+            timeout.as_ref(),
+        ) {
+            Ok(_) | Err(Errno::INTR) => Ok(0),
             Err(error) => Err(error.into()),
         }
     }
 
     #[inline]
-    fn event(&self, place: usize) -> Event {
-        let epoll::Event { flags, data, .. } = self.ready[place];
-        Event {
+    fn next(&self, cursor: &mut usize) -> Option<Event> {
+        let epoll::Event { flags, data, .. } = *self.ready.get(*cursor)?;
+        *cursor += 1;
+        Some(Event {
             token: Token(data.u64() as usize),
-            readable: flags.intersects(READABLE),
-            writable: flags.contains(epoll::EventFlags::OUT),
-        }
+            flags: PollFlags::from_bits_retain(flags.bits() as u16),
+        })
     }
 }

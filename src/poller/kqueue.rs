@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::{Event, Interest, Poller, Token, timespec};
+use rustix::event::PollFlags;
 use rustix::event::kqueue::{self, EventFilter, EventFlags, kevent_timespec};
 use rustix::io::Errno;
 use std::io;
@@ -63,6 +64,9 @@ impl Kqueue {
 impl Poller for Kqueue {
     const NAME: &'static str = "kqueue";
 
+    /// Events passed.
+    type Cursor = usize;
+
     fn new() -> io::Result<Self> {
         Ok(Self {
             queue: kqueue::kqueue()?,
@@ -105,22 +109,23 @@ impl Poller for Kqueue {
             unsafe { kevent_timespec(&self.queue, &[], &mut *self.ready, timeout.as_ref()) };
         match waited {
             Ok((ready, _)) => {
-                self.events.extend(ready.iter().map(|event| {
-                    let writable = matches!(event.filter(), EventFilter::Write(_));
-                    Event {
-                        token: Token(event.udata().addr()),
-                        readable: !writable,
-                        writable,
-                    }
+                self.events.extend(ready.iter().map(|event| Event {
+                    token: Token(event.udata().addr()),
+                    flags: match event.filter() {
+                        EventFilter::Write(_) => PollFlags::OUT,
+                        _ => PollFlags::IN,
+                    },
                 }));
-                Ok(self.events.len())
+                Ok(0)
             }
             Err(Errno::INTR) => Ok(0),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn event(&self, place: usize) -> Event {
-        self.events[place]
+    fn next(&self, cursor: &mut usize) -> Option<Event> {
+        let event = *self.events.get(*cursor)?;
+        *cursor += 1;
+        Some(event)
     }
 }

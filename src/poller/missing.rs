@@ -12,6 +12,8 @@ pub struct Missing(Infallible);
 impl Poller for Missing {
     const NAME: &'static str = "missing";
 
+    type Cursor = Infallible;
+
     fn new() -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -28,11 +30,11 @@ impl Poller for Missing {
         match self.0 {}
     }
 
-    fn wait(&mut self, _: Option<Duration>) -> io::Result<usize> {
+    fn wait(&mut self, _: Option<Duration>) -> io::Result<Infallible> {
         match self.0 {}
     }
 
-    fn event(&self, _: usize) -> Event {
+    fn next(&self, _: &mut Infallible) -> Option<Event> {
         match self.0 {}
     }
 }

@@ -46,7 +46,7 @@ pub use select::Select;
 pub(crate) use shared::{SharedEpoll, Signal, Signals, Trigger};
 pub use waker::Waker;
 
-use rustix::event::Timespec;
+use rustix::event::{PollFlags, Timespec};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -88,10 +88,24 @@ impl Interest {
 pub struct Event {
     /// Which.
     pub token: Token,
+    /// For what, in the kernel's own words, which are the same for poll(2) and epoll(7): most events are of one kind,
+    /// and nobody asks.
+    flags: PollFlags,
+}
+
+impl Event {
     /// A read would not block: bytes, the end, or an error.
-    pub readable: bool,
+    #[inline]
+    pub fn is_readable(self) -> bool {
+        // Whatever else there is to be told, a read finds it out.
+        self.flags != PollFlags::OUT
+    }
+
     /// A write would not block.
-    pub writable: bool,
+    #[inline]
+    pub fn is_writable(self) -> bool {
+        self.flags.contains(PollFlags::OUT)
+    }
 }
 
 /// One way of asking the kernel who is ready.
@@ -101,6 +115,9 @@ pub struct Event {
 pub trait Poller: Sized {
     /// The system call's name.
     const NAME: &'static str;
+
+    /// Where its owner stands among the events of a wait.
+    type Cursor;
 
     /// An empty set.
     ///
@@ -126,21 +143,24 @@ pub trait Poller: Sized {
     /// When it is not watched.
     fn delete(&mut self, fd: BorrowedFd<'_>) -> io::Result<()>;
 
-    /// Blocks until something is ready or `timeout` is over (`None`: for ever), and says how many events there are to
-    /// [ask for](Self::event). An interrupting signal returns early with none.
+    /// Blocks until something is ready or `timeout` is over (`None`: for ever), and gives a cursor before the first event.
+    /// An interrupting signal returns early, with no events.
     ///
     /// # Errors
     /// What the system call says; the set is as it was.
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize>;
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Self::Cursor>;
 
-    /// What the last [`wait`](Self::wait) brought, by its place in the order. It stays what it was when the set changes.
+    /// The next event of the last [`wait`](Self::wait), which gave `cursor`.
     ///
-    /// # Panics
-    /// May panic when the last wait brought fewer events.
-    fn event(&self, place: usize) -> Event;
+    /// The set may change on the way: then it may also bring an event of who was deleted, or was added instead, and miss
+    /// one, which the next wait brings. So reads and writes must not block, and tokens be looked up.
+    fn next(&self, cursor: &mut Self::Cursor) -> Option<Event>;
 }
 
 /// A time-out as the kernel takes it. Too long for it is for ever.
 pub(crate) fn timespec(timeout: Option<Duration>) -> Option<Timespec> {
     timeout.and_then(|timeout| timeout.try_into().ok())
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,12 @@ pub struct Poll {
     watched: Vec<Watched>,
     /// Places in the list, by descriptor.
     places: Vec<Option<usize>>,
-    ready: Vec<Event>,
+}
+
+/// Where in the list, and how many events are still to come.
+pub struct Cursor {
+    place: usize,
+    left: usize,
 }
 
 fn entry(fd: RawFd, interest: Interest) -> PollFd<'static> {
@@ -50,12 +55,13 @@ impl Poll {
 impl Poller for Poll {
     const NAME: &'static str = "poll";
 
+    type Cursor = Cursor;
+
     fn new() -> io::Result<Self> {
         Ok(Self {
             list: Vec::new(),
             watched: Vec::new(),
             places: Vec::new(),
-            ready: Vec::new(),
         })
     }
 
@@ -93,32 +99,27 @@ impl Poller for Poll {
         Ok(())
     }
 
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
-        self.ready.clear();
-        let ready = match poll(&mut self.list, timespec(timeout).as_ref()) {
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Cursor> {
+        let left = match poll(&mut self.list, timespec(timeout).as_ref()) {
             Ok(ready) => ready,
-            Err(Errno::INTR) => return Ok(0),
+            Err(Errno::INTR) => 0,
             Err(error) => return Err(error.into()),
         };
-        for (entry, watched) in self.list.iter().zip(&self.watched) {
-            if self.ready.len() == ready {
-                break;
-            }
-            let flags = entry.revents();
-            if !flags.is_empty() {
-                self.ready.push(Event {
-                    token: watched.token,
-                    // Whatever else there is to be told, a read finds it out.
-                    readable: flags != PollFlags::OUT,
-                    writable: flags.contains(PollFlags::OUT),
-                });
-            }
-        }
-        Ok(self.ready.len())
+        Ok(Cursor { place: 0, left })
     }
 
     #[inline]
-    fn event(&self, place: usize) -> Event {
-        self.ready[place]
+    fn next(&self, cursor: &mut Cursor) -> Option<Event> {
+        while cursor.left > 0 {
+            let place = cursor.place;
+            let flags = self.list.get(place)?.revents();
+            cursor.place += 1;
+            if !flags.is_empty() {
+                cursor.left -= 1;
+                let token = self.watched[place].token;
+                return Some(Event { token, flags });
+            }
+        }
+        None
     }
 }

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::{Event, Interest, Poller, Token, timespec};
-use rustix::event::{FdSetElement, FdSetIter, fd_set_insert, fd_set_remove};
+use rustix::event::{FdSetElement, PollFlags};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -14,24 +14,47 @@ use std::time::Duration;
 /// The first descriptor that does not fit an `fd_set`.
 pub(super) const FD_SETSIZE: RawFd = 1024;
 
-const WORDS: usize = FD_SETSIZE as usize / (8 * size_of::<FdSetElement>());
+/// What an `fd_set` is made of, as a number.
+#[cfg(not(any(target_vendor = "apple", target_os = "netbsd", target_os = "openbsd")))]
+type Word = usize;
+#[cfg(any(target_vendor = "apple", target_os = "netbsd", target_os = "openbsd"))]
+type Word = u32;
+
+const _: () = assert!(size_of::<Word>() == size_of::<FdSetElement>());
+const _: () = assert!(align_of::<Word>() == align_of::<FdSetElement>());
+
+const BITS: usize = Word::BITS as usize;
+const WORDS: usize = FD_SETSIZE as usize / BITS;
+
+/// Where a descriptor's bit is.
+fn bit(fd: RawFd) -> (usize, Word) {
+    (fd as usize / BITS, 1 << (fd as usize % BITS))
+}
 
 #[derive(Clone, Copy, Default)]
 struct FdSet {
-    words: [FdSetElement; WORDS],
+    words: [Word; WORDS],
     members: usize,
 }
 
 impl FdSet {
     fn set(&mut self, fd: RawFd, wanted: bool, was: bool) {
+        let (word, bit) = bit(fd);
         if wanted && !was {
-            fd_set_insert(&mut self.words, fd);
+            self.words[word] |= bit;
             self.members += 1;
         } else if was && !wanted {
-            fd_set_remove(&mut self.words, fd);
+            self.words[word] &= !bit;
             self.members -= 1;
         }
     }
+}
+
+/// As the kernel takes them.
+fn elements(words: &mut [Word]) -> &mut [FdSetElement] {
+    // SAFETY: an element is `repr(transparent)` over an integer that is as large and as aligned as a word, see above, and
+    // any bits are good for both.
+    unsafe { &mut *(std::ptr::from_mut(words) as *mut [FdSetElement]) }
 }
 
 /// A [`Poller`] on select(2). A descriptor of 1024 (`FD_SETSIZE`) or more is refused.
@@ -39,7 +62,20 @@ pub struct Select {
     reads: FdSet,
     writes: FdSet,
     watched: Vec<Option<(Token, Interest)>>,
-    ready: Vec<Event>,
+    /// Who is ready to be read, then who is ready to be written to.
+    ready: [[Word; WORDS]; 2],
+}
+
+/// Among the words of who is ready.
+pub struct Cursor {
+    /// What the next words are about.
+    flags: PollFlags,
+    /// Past the present word.
+    next: usize,
+    /// The present word's, as far as they are still to come.
+    bits: Word,
+    /// Bits still to come in all words.
+    left: usize,
 }
 
 impl Select {
@@ -59,12 +95,14 @@ impl Select {
 impl Poller for Select {
     const NAME: &'static str = "select";
 
+    type Cursor = Cursor;
+
     fn new() -> io::Result<Self> {
         Ok(Self {
             reads: FdSet::default(),
             writes: FdSet::default(),
             watched: Vec::new(),
-            ready: Vec::new(),
+            ready: [[0; WORDS]; 2],
         })
     }
 
@@ -108,11 +146,11 @@ impl Poller for Select {
         Ok(())
     }
 
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
-        self.ready.clear();
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Cursor> {
         // select overwrites its sets with the answer, so it gets copies. A set without members
         // is not passed at all: the kernel then neither copies nor scans it.
-        let (mut reads, mut writes) = (self.reads, self.writes);
+        self.ready = [self.reads.words, self.writes.words];
+        let [reads, writes] = &mut self.ready;
         let nfds = self.watched.len() as i32;
         // SAFETY: each set has room for FD_SETSIZE bits and no descriptor past it gets in. The sets hold only
         // descriptors that their owner still watches; the kernel takes them as numbers and answers EBADF
@@ -120,44 +158,48 @@ impl Poller for Select {
         let ready = unsafe {
             rustix::event::select(
                 nfds,
-                (reads.members > 0).then_some(&mut reads.words[..]),
-                (writes.members > 0).then_some(&mut writes.words[..]),
+                (self.reads.members > 0).then_some(elements(reads)),
+                (self.writes.members > 0).then_some(elements(writes)),
                 None,
                 timespec(timeout).as_ref(),
             )
         };
-        match ready {
-            Ok(0) | Err(Errno::INTR) => return Ok(0),
-            Ok(_) => {}
+        let left = match ready {
+            Ok(ready) => ready as usize,
+            Err(Errno::INTR) => 0,
             Err(error) => return Err(error.into()),
-        }
-        if reads.members > 0 {
-            for fd in FdSetIter::new(&reads.words) {
-                if let Some(Some((token, _))) = self.watched.get(fd as usize) {
-                    self.ready.push(Event {
-                        token: *token,
-                        readable: true,
-                        writable: false,
-                    });
-                }
-            }
-        }
-        if writes.members > 0 {
-            for fd in FdSetIter::new(&writes.words) {
-                if let Some(Some((token, _))) = self.watched.get(fd as usize) {
-                    self.ready.push(Event {
-                        token: *token,
-                        readable: false,
-                        writable: true,
-                    });
-                }
-            }
-        }
-        Ok(self.ready.len())
+        };
+        Ok(Cursor {
+            flags: PollFlags::IN,
+            next: 0,
+            bits: 0,
+            left,
+        })
     }
 
     #[inline]
-    fn event(&self, place: usize) -> Event {
-        self.ready[place]
+    fn next(&self, cursor: &mut Cursor) -> Option<Event> {
+        let [reads, writes] = &self.ready;
+        while cursor.left > 0 {
+            while cursor.bits == 0 {
+                cursor.bits = match cursor.next.checked_sub(WORDS) {
+                    None => reads[cursor.next],
+                    Some(place) => {
+                        cursor.flags = PollFlags::OUT;
+                        *writes.get(place)?
+                    }
+                };
+                cursor.next += 1;
+            }
+            let bit = cursor.bits.trailing_zeros() as usize;
+            cursor.bits &= cursor.bits - 1;
+            cursor.left -= 1;
+            let fd = ((cursor.next - 1) % WORDS) * BITS + bit;
+            if let Some(Some((token, _))) = self.watched.get(fd) {
+                let (token, flags) = (*token, cursor.flags);
+                return Some(Event { token, flags });
+            }
+        }
+        None
     }
 }

@@ -24,6 +24,13 @@ pub trait Service: Send + Sync {
     /// process, like everywhere in Rust; no server can contain it.)
     fn open(&self, client: Client) -> Box<dyn Session>;
 
+    /// What the client is to have for as long as its session: a place in a list, say. Asked for before the session is
+    /// [opened](Self::open), dropped before it is dropped, and not in the way of its messages.
+    fn join(&self, client: &Client) -> Option<Box<dyn Send>> {
+        let _ = client;
+        None
+    }
+
     /// Whether its sessions meet in memory that they share, as those of a chat do. One that says no can be served by
     /// several processes.
     fn needs_shared_memory(&self) -> bool {
@@ -64,6 +71,10 @@ impl<S: Service + ?Sized> Service for Box<S> {
         (**self).open(client)
     }
 
+    fn join(&self, client: &Client) -> Option<Box<dyn Send>> {
+        (**self).join(client)
+    }
+
     fn needs_shared_memory(&self) -> bool {
         (**self).needs_shared_memory()
     }
@@ -76,6 +87,10 @@ impl<S: Service + ?Sized> Service for Box<S> {
 impl<S: Service + ?Sized> Service for std::sync::Arc<S> {
     fn open(&self, client: Client) -> Box<dyn Session> {
         (**self).open(client)
+    }
+
+    fn join(&self, client: &Client) -> Option<Box<dyn Send>> {
+        (**self).join(client)
     }
 
     fn needs_shared_memory(&self) -> bool {

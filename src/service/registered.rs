@@ -1,8 +1,8 @@
 //! [`Registered`]: any service, with its clients in a registry.
 
-use super::{Flow, Reply, Service, Session};
+use super::{Service, Session};
 use crate::client::Client;
-use crate::registry::{Clients, Membership, Registry};
+use crate::registry::{Clients, Registry};
 use crate::sync::{Lock, LockStats};
 use std::sync::Arc;
 
@@ -32,10 +32,13 @@ where
     S: Service,
 {
     fn open(&self, client: Client) -> Box<dyn Session> {
-        Box::new(Member {
-            _membership: self.registry.join(client.clone()),
-            session: self.service.open(client),
-        })
+        self.service.open(client)
+    }
+
+    fn join(&self, client: &Client) -> Option<Box<dyn Send>> {
+        let membership = self.registry.join(client.clone());
+        let own = self.service.join(client);
+        Some(Box::new((membership, own)))
     }
 
     /// What its service says: a registry into which nobody looks can be one per process.
@@ -47,20 +50,5 @@ where
     fn lock_stats(&self) -> Option<LockStats> {
         let own = self.registry.lock_stats();
         own.or_else(|| self.service.lock_stats())
-    }
-}
-
-struct Member<L: Lock<Value = Clients>> {
-    _membership: Membership<L>,
-    session: Box<dyn Session>,
-}
-
-impl<L: Lock<Value = Clients>> Session for Member<L> {
-    fn receive<'a>(&mut self, bytes: &'a [u8], reply: &mut Reply<'a>) -> Flow {
-        self.session.receive(bytes, reply)
-    }
-
-    fn end(&mut self, reply: &mut Reply<'_>) {
-        self.session.end(reply);
     }
 }

@@ -1,7 +1,6 @@
 //! [`Reply`]: what a session answers.
 
 use std::io;
-use std::mem;
 
 /// What a client shall be sent. Appended to, it is collected in a buffer; a first answer that is there already, because
 /// it is a part of what has just arrived or a constant, can be lent, and goes out from where it lies.
@@ -18,18 +17,41 @@ use std::mem;
 /// ```
 #[derive(Debug)]
 pub struct Reply<'a> {
-    /// Empty as long as something is lent.
     collected: &'a mut Vec<u8>,
-    lent: &'a [u8],
+    said: Said<'a>,
+}
+
+/// Where it is.
+#[derive(Clone, Copy, Debug)]
+enum Said<'a> {
+    /// Nowhere: there is none.
+    Nothing,
+    Lent(&'a [u8]),
+    Collected,
 }
 
 impl<'a> Reply<'a> {
     /// An answer that begins with what is in `buffer`, and is collected there.
     #[inline]
     pub fn new(buffer: &'a mut Vec<u8>) -> Self {
+        let said = if buffer.is_empty() {
+            Said::Nothing
+        } else {
+            Said::Collected
+        };
         Self {
             collected: buffer,
-            lent: &[],
+            said,
+        }
+    }
+
+    /// [`new`](Self::new), where there is nothing in `buffer`.
+    #[inline]
+    pub(crate) fn of_nothing(buffer: &'a mut Vec<u8>) -> Self {
+        debug_assert!(buffer.is_empty());
+        Self {
+            collected: buffer,
+            said: Said::Nothing,
         }
     }
 
@@ -42,8 +64,8 @@ impl<'a> Reply<'a> {
     /// Appends `bytes`, without a copy if nothing was said before and nothing will be afterwards.
     #[inline]
     pub fn lend(&mut self, bytes: &'a [u8]) {
-        if self.is_empty() {
-            self.lent = bytes;
+        if let Said::Nothing = self.said {
+            self.said = Said::Lent(bytes);
         } else {
             self.lend_behind(bytes);
         }
@@ -58,26 +80,41 @@ impl<'a> Reply<'a> {
     /// Where it is collected, for those who write into a `Vec`. What was said before is in there.
     #[inline]
     pub fn buffer(&mut self) -> &mut Vec<u8> {
-        if !self.lent.is_empty() {
-            self.collected.extend_from_slice(mem::take(&mut self.lent));
+        if let Said::Lent(bytes) = self.said {
+            self.collected.extend_from_slice(bytes);
         }
+        self.said = Said::Collected;
         self.collected
     }
 
     /// All of it.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        if self.lent.is_empty() {
-            self.collected
-        } else {
-            self.lent
+        match self.said {
+            Said::Nothing => &[],
+            Said::Lent(bytes) => bytes,
+            Said::Collected => self.collected,
         }
+    }
+
+    /// All of it, if it is lent.
+    #[inline]
+    pub(crate) fn lent(&self) -> Option<&'a [u8]> {
+        match self.said {
+            Said::Lent(bytes) => Some(bytes),
+            Said::Nothing | Said::Collected => None,
+        }
+    }
+
+    /// Where it was collected, without what was lent.
+    pub(crate) fn into_buffer(self) -> &'a mut Vec<u8> {
+        self.collected
     }
 
     /// Whether nothing was said.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.lent.is_empty() && self.collected.is_empty()
+        self.as_bytes().is_empty()
     }
 }
 

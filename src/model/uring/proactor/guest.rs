@@ -125,6 +125,41 @@ impl Sender for WayTo<'_, '_, '_> {
     }
 }
 
+/// A way that is made when it is needed: for most answers, gathering them is all there is to it.
+struct Straight<'a> {
+    outgoing: &'a mut Outgoing,
+    gathered: &'a mut Gathered,
+    key: u32,
+    stream: BorrowedFd<'a>,
+    cut_short: &'a mut Option<usize>,
+}
+
+impl Sender for Straight<'_> {
+    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut way = Way {
+            outgoing: &mut *self.outgoing,
+            gathered: &mut *self.gathered,
+            key: Some(self.key),
+            cut_short: &mut *self.cut_short,
+        };
+        way.send(self.stream, slices)
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Once per message: see `gather_first`.
+    fn send_one(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (key, stream) = (self.key, self.stream);
+        if self
+            .outgoing
+            .gather_first(self.gathered, key, stream, bytes)
+        {
+            Ok(bytes.len())
+        } else {
+            self.send(&[IoSlice::new(bytes)])
+        }
+    }
+}
+
 impl Guest {
     pub(super) fn new(occupant: Occupant, key: u32) -> Self {
         Self {
@@ -173,28 +208,24 @@ impl Guest {
         outgoing: &mut Outgoing,
     ) -> bool {
         let mut cut_short = None;
-        let (key, stream) = (self.key, self.occupant.stream.as_fd());
-        let mut way = Way {
+        let sender = Straight {
             outgoing: &mut *outgoing,
             gathered: &mut self.gathered,
-            key: None,
+            key: self.key,
+            stream: self.occupant.stream.as_fd(),
             cut_short: &mut cut_short,
         };
         let connection = &mut self.occupant.connection;
-        let flows = connection.receive(bytes, reply, TcpStream::POSTERS, move |slices| {
-            match way.outgoing.gather(way.gathered, key, stream, slices) {
-                Some(all) => Ok(all),
-                None => way.send(stream, slices),
-            }
-        });
-        let Some(sent) = cut_short else {
-            return flows;
-        };
-        self.take_back(outgoing, sent);
+        if connection.receive(bytes, reply, TcpStream::POSTERS, sender) {
+            return true;
+        }
+        if let Some(sent) = cut_short {
+            self.take_back(outgoing, sent);
+        }
         false
     }
 
-    /// It talks, reads, and is received from, as nearly all are nearly always.
+    /// Its conversation flows, and it is received from, as nearly all are nearly always.
     #[inline]
     pub(super) fn is_steady(&self) -> bool {
         self.steady
@@ -203,7 +234,8 @@ impl Guest {
     /// The kernel was asked for what is wanted: takes note of whether it is steady now.
     #[inline]
     pub(super) fn steady_now(&mut self) {
-        self.steady = self.receive == Receive::Receiving && self.is_read();
+        let flows = self.occupant.connection.is_flowing();
+        self.steady = self.receive == Receive::Receiving && flows && !self.holds();
     }
 
     /// Something was received, or the end of it.

@@ -27,8 +27,9 @@ pub(super) struct Gathered {
 }
 
 pub(super) struct Outgoing {
-    /// Never more than it was made for, so they never move.
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
+    /// So many of them, from the first.
+    used: usize,
     /// One for each client with bytes.
     sends: Vec<Send>,
     /// Of sends with several messages: which send, and how long a message.
@@ -42,7 +43,8 @@ pub(super) struct Outgoing {
 impl Outgoing {
     pub(super) fn new() -> Self {
         Self {
-            bytes: Vec::with_capacity(ROOM),
+            bytes: vec![0; ROOM].into_boxed_slice(),
+            used: 0,
             sends: Vec::new(),
             lengths: Vec::new(),
             borrowed: Vec::new(),
@@ -50,27 +52,32 @@ impl Outgoing {
         }
     }
 
-    /// Takes a copy of all `slices` and says how many bytes that were, or of none when that is too much. The descriptor
-    /// is to stay open until they are submitted or withdrawn.
+    /// Takes a copy of the bytes of a client who has none here yet, and says whether they found room.
     #[inline(always)]
     #[allow(clippy::inline_always)] // Once per message, and nothing but a few comparisons around a copy.
-    pub(super) fn gather(
+    pub(super) fn gather_first(
         &mut self,
         mine: &mut Gathered,
         key: u32,
         stream: BorrowedFd<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Option<usize> {
-        if let [one] = slices
-            && mine.round != self.round
-            && one.len() <= LONGEST
-            && self.bytes.len() + one.len() <= ROOM
-        {
-            self.begin(mine, key, stream, one.len());
-            self.bytes.extend_from_slice(one);
-            return Some(one.len());
+        bytes: &[u8],
+    ) -> bool {
+        if mine.round == self.round || bytes.len() > LONGEST {
+            return false;
         }
-        self.gather_more(mine, key, stream, slices)
+        let Some(room) = self.bytes.get_mut(self.used..self.used + bytes.len()) else {
+            return false;
+        };
+        room.copy_from_slice(bytes);
+        self.begin(mine, key, stream, bytes.len());
+        self.used += bytes.len();
+        true
+    }
+
+    /// Appends bytes for which there is room.
+    fn append(&mut self, bytes: &[u8]) {
+        self.bytes[self.used..][..bytes.len()].copy_from_slice(bytes);
+        self.used += bytes.len();
     }
 
     #[inline]
@@ -79,7 +86,7 @@ impl Outgoing {
             round: self.round,
             index: self.sends.len() as u32,
         };
-        let address = self.bytes.as_ptr().addr() + self.bytes.len();
+        let address = self.bytes.as_ptr().addr() + self.used;
         self.sends
             .push(Send::new(key, stream.as_raw_fd(), address, len));
     }
@@ -111,8 +118,10 @@ impl Outgoing {
         Some(bytes.len())
     }
 
+    /// Takes a copy of all `slices` and says how many bytes that were, or of none when that is too much. The descriptor
+    /// is to stay open until they are submitted or withdrawn.
     #[inline(never)]
-    fn gather_more(
+    pub(super) fn gather(
         &mut self,
         mine: &mut Gathered,
         key: u32,
@@ -120,7 +129,7 @@ impl Outgoing {
         slices: &[IoSlice<'_>],
     ) -> Option<usize> {
         let more = slices.iter().map(|slice| slice.len()).sum::<usize>();
-        if more > LONGEST || self.bytes.len() + more > ROOM {
+        if more > LONGEST || self.used + more > ROOM {
             return None;
         }
         if mine.round == self.round {
@@ -130,7 +139,7 @@ impl Outgoing {
             self.sends[mine.index as usize].becomes_several();
         }
         for slice in slices {
-            self.bytes.extend_from_slice(slice);
+            self.append(slice);
             self.lengths.push((mine.index, slice.len() as u32));
         }
         Some(more)
@@ -138,7 +147,7 @@ impl Outgoing {
 
     /// Lets a send have `more` bytes, which come to lie at the end.
     fn make_longer(&mut self, index: u32, more: usize) -> Option<()> {
-        let end = self.bytes.len();
+        let end = self.used;
         let send = &self.sends[index as usize];
         let len = send.len();
         let (borrows, here) = (send.borrowed().is_some(), self.range(index));
@@ -149,10 +158,11 @@ impl Outgoing {
         if moved > 0 {
             if let Some(place) = send.borrowed() {
                 let bytes = &self.borrowed[place].as_bytes()[here];
-                self.bytes.extend_from_slice(bytes);
+                self.bytes[end..end + len].copy_from_slice(bytes);
             } else {
-                self.bytes.extend_from_within(here);
+                self.bytes.copy_within(here, end);
             }
+            self.used += len;
         }
         let send = &mut self.sends[index as usize];
         if moved > 0 {
@@ -179,7 +189,7 @@ impl Outgoing {
     /// Whether one client more might not find room: it is time to submit.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.bytes.len() > ROOM - LONGEST
+        self.used > ROOM - LONGEST
     }
 
     /// All that is to be submitted.
@@ -239,7 +249,7 @@ impl Outgoing {
 
     /// Everything was submitted, and whatever was not sent has been taken back.
     pub(super) fn begin_anew(&mut self) {
-        self.bytes.clear();
+        self.used = 0;
         self.sends.clear();
         self.lengths.clear();
         self.borrowed.clear();

@@ -263,7 +263,7 @@ impl Ring {
         drop(queue);
         // SAFETY: so many were written to the spare capacity, beginning with its first.
         unsafe { self.happened.set_len(from + taken) };
-        if !self.happened[from..].iter().all(Completion::is_of_many) {
+        if !Completion::are_of_many(&self.happened[from..]) {
             self.sort_out(from);
         }
     }

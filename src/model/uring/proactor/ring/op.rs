@@ -52,10 +52,13 @@ pub(super) fn tag(data: u64) -> u64 {
 pub(in crate::model::uring::proactor) struct Completion(cqueue::Entry);
 
 impl Completion {
-    /// One of the receives that go on, as nearly all are.
+    /// Whether each of these is a receive that goes on, as nearly all are.
     #[inline]
-    pub(super) fn is_of_many(&self) -> bool {
-        self.tag() == RECEIVE && self.has_more()
+    pub(super) fn are_of_many(all: &[Self]) -> bool {
+        // All are looked at in any case, which takes no jumps.
+        all.iter().fold(true, |so_far, one| {
+            so_far & (one.tag() == RECEIVE) & one.has_more()
+        })
     }
 
     /// What was asked for.
