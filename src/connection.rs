@@ -95,39 +95,41 @@ impl Connection {
         let mut answer = Reply::of_nothing(reply);
         let flow = self.contain(|session| session.receive(bytes, &mut answer));
         if flow != Some(Flow::Continue) {
-            return self.answer_last(flow, answer, posters, sender);
+            self.answer_last(flow, &answer, posters, sender);
+            tidy(reply);
+            return false;
         }
         let Some(lent) = answer.lent() else {
-            return self.answer(answer, posters, sender);
+            self.answer(&answer, posters, sender);
+            tidy(reply);
+            return self.is_flowing();
         };
-        // Were it empty, its send would do nothing; nobody lends that.
+        // Sent even if it is empty: that does nothing, and to look would cost every other answer something.
         self.reply_at_once(lent, posters, sender)
     }
 
-    /// Sends what the session has said.
-    #[inline(never)]
-    fn answer(&mut self, answer: Reply<'_>, posters: Posters, sender: impl Sender) -> bool {
-        let words = answer.as_bytes();
-        if !words.is_empty() {
-            self.reply_at_once(words, posters, sender);
-        }
-        tidy(answer.into_buffer());
-        self.is_flowing()
-    }
-
-    /// [`answer`](Self::answer), where the session has closed or panicked.
+    /// The session has closed the conversation, or panicked: sends what it has said last.
     #[cold]
     fn answer_last(
         &mut self,
         flow: Option<Flow>,
-        answer: Reply<'_>,
+        answer: &Reply<'_>,
         posters: Posters,
         sender: impl Sender,
-    ) -> bool {
+    ) {
         if flow == Some(Flow::Close) {
             self.leave(Closed::ByService);
         }
-        self.answer(answer, posters, sender)
+        self.answer(answer, posters, sender);
+    }
+
+    /// Sends what the session has said.
+    #[inline(never)]
+    fn answer(&mut self, answer: &Reply<'_>, posters: Posters, sender: impl Sender) {
+        let words = answer.as_bytes();
+        if !words.is_empty() {
+            self.reply_at_once(words, posters, sender);
+        }
     }
 
     /// Nothing more will arrive: `why`.
@@ -141,7 +143,8 @@ impl Connection {
         let mut answer = Reply::of_nothing(reply);
         self.contain(|session| session.end(&mut answer));
         self.leave(why);
-        self.answer(answer, posters, sender);
+        self.answer(&answer, posters, sender);
+        tidy(reply);
     }
 
     /// Takes note of how a flush of this client's mailbox went.
@@ -178,7 +181,7 @@ impl Connection {
         }
     }
 
-    /// Says whether the conversation flows on, if it did.
+    /// Says whether the conversation still flows, where it did before.
     #[inline(always)]
     #[allow(clippy::inline_always)] // As above.
     fn reply_at_once(&mut self, words: &[u8], posters: Posters, mut sender: impl Sender) -> bool {
@@ -261,4 +264,140 @@ fn text(panic: &(dyn Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("(not a text)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::ClientId;
+    use crate::mailbox::{Mailbox, Outlet};
+    use std::io::IoSlice;
+    use std::sync::mpsc::{Receiver, Sender as Teller, channel};
+    use std::sync::{Arc, Mutex};
+
+    struct Nowhere;
+
+    impl Outlet for Nowhere {
+        fn ring(&self, _: &Arc<Mailbox>) {}
+    }
+
+    fn client() -> Client {
+        let mailbox = Arc::new(Mailbox::new(16, Box::new(Nowhere)));
+        Client::new(ClientId(7), ([127, 0, 0, 1], 9).into(), mailbox)
+    }
+
+    /// Breaks where it is told to. Its sessions and memberships tell when they are dropped.
+    struct Told(Mutex<Teller<&'static str>>, &'static str);
+
+    struct Tell(Teller<&'static str>, &'static str);
+
+    impl Drop for Tell {
+        fn drop(&mut self) {
+            let _ = self.0.send(self.1);
+        }
+    }
+
+    impl Told {
+        fn breaking_at(at: &'static str) -> (Self, Receiver<&'static str>) {
+            let (teller, told) = channel();
+            (Self(Mutex::new(teller), at), told)
+        }
+
+        fn tell(&self, what: &'static str) -> Tell {
+            assert_ne!(self.1, what, "this is planned");
+            Tell(self.0.lock().unwrap().clone(), what)
+        }
+    }
+
+    impl Service for Told {
+        fn open(&self, _: Client) -> Box<dyn Session> {
+            Box::new(self.tell("session"))
+        }
+
+        fn join(&self, _: &Client) -> Option<Box<dyn Send>> {
+            Some(Box::new(self.tell("membership")))
+        }
+    }
+
+    impl Session for Tell {
+        fn receive<'a>(&mut self, bytes: &'a [u8], reply: &mut Reply<'a>) -> Flow {
+            match bytes {
+                [b'a', ..] => reply.append(bytes),
+                _ => reply.lend(bytes),
+            }
+            assert!(!bytes.ends_with(b"!"), "this is planned");
+            if bytes.ends_with(b".") {
+                Flow::Close
+            } else {
+                Flow::Continue
+            }
+        }
+    }
+
+    fn heard(connection: &mut Connection, bytes: &[u8]) -> (bool, Vec<u8>) {
+        let (mut scratch, mut sent) = (Vec::new(), Vec::new());
+        let flows = connection.receive(
+            bytes,
+            &mut scratch,
+            Posters::Ring,
+            |slices: &[IoSlice<'_>]| {
+                let before = sent.len();
+                for slice in slices {
+                    sent.extend_from_slice(slice);
+                }
+                Ok(sent.len() - before)
+            },
+        );
+        assert!(scratch.is_empty(), "the next client gets it: {scratch:?}");
+        (flows, sent)
+    }
+
+    #[test]
+    fn whatever_a_session_says_is_sent_and_leaves_nothing_behind() {
+        for (said, stage) in [
+            ("", Stage::Talking),
+            ("lent", Stage::Talking),
+            ("appended", Stage::Talking),
+            ("lent.", Stage::Leaving(Closed::ByService)),
+            ("appended.", Stage::Leaving(Closed::ByService)),
+            ("lent!", Stage::Leaving(Closed::Panicked)),
+            ("appended!", Stage::Leaving(Closed::Panicked)),
+        ] {
+            let (service, _told) = Told::breaking_at("nowhere");
+            let mut connection = Connection::open(&service, client(), Stay::AWhile);
+            let (flows, sent) = heard(&mut connection, said.as_bytes());
+            assert_eq!(sent, said.as_bytes());
+            assert_eq!(
+                (flows, connection.stage()),
+                (stage == Stage::Talking, stage)
+            );
+        }
+    }
+
+    #[test]
+    fn who_leaves_is_no_member_any_more_before_its_session_is_dropped() {
+        let (service, told) = Told::breaking_at("nowhere");
+        let mut connection = Connection::open(&service, client(), Stay::AWhile);
+        assert!(told.try_recv().is_err());
+        connection.end(
+            Closed::Finished,
+            &mut Vec::new(),
+            Posters::Ring,
+            |_: &[IoSlice<'_>]| Ok(0),
+        );
+        assert_eq!(
+            told.try_iter().collect::<Vec<_>>(),
+            ["membership", "session"]
+        );
+    }
+
+    #[test]
+    fn a_panic_while_joining_or_opening_leaves_no_member() {
+        for (at, left) in [("membership", vec![]), ("session", vec!["membership"])] {
+            let (service, told) = Told::breaking_at(at);
+            let connection = Connection::open(&service, client(), Stay::AWhile);
+            assert_eq!(connection.stage(), Stage::Leaving(Closed::Panicked));
+            assert_eq!(told.try_iter().collect::<Vec<_>>(), left);
+        }
+    }
 }

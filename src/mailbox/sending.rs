@@ -125,7 +125,7 @@ impl Mailbox {
         so_far: SoFar,
         answer: &[u8],
         stay: Stay,
-        send: impl Sender,
+        sender: impl Sender,
     ) -> io::Result<Flushed> {
         let mut state = self.state.lock();
         let SoFar::Sent(outcome) = so_far else {
@@ -133,11 +133,13 @@ impl Mailbox {
                 return Ok(Flushed::CutOff);
             }
             state.listen(self.limit, self.slow);
-            state.queue.push_back(Parcel::Reply(answer.into()));
+            if !answer.is_empty() {
+                state.queue.push_back(Parcel::Reply(answer.into()));
+            }
             // A poster had the duty and may have given it back: then it is ours.
             let _ = self.duty.step(Duty::Idle, Duty::Posted)
                 || self.duty.step(Duty::Following, Duty::Posted);
-            return self.take_duty(state, stay, send);
+            return self.take_duty(state, stay, sender);
         };
         // Whether or not somebody posted meanwhile, from here on we send as everybody does.
         self.duty.set(Duty::Taken);
@@ -152,7 +154,7 @@ impl Mailbox {
                     };
                     state.queue.push_front(parcel);
                 }
-                self.send_all(state, stay, send)
+                self.send_all(state, stay, sender)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 state.queue.push_front(Parcel::Reply(answer.into()));
@@ -179,6 +181,7 @@ impl Mailbox {
         self.duty.set(Duty::Blocked);
     }
 
+    /// What a [connection](crate::connection) does to send an answer, step by step.
     #[cfg(test)]
     pub(crate) fn reply(
         &self,
@@ -232,7 +235,7 @@ impl Mailbox {
         &self,
         state: MutexGuard<'_, State>,
         stay: Stay,
-        send: impl Sender,
+        sender: impl Sender,
     ) -> io::Result<Flushed> {
         if state.fate != Fate::Open {
             // Even while somebody sends: it may be a send that blocks, and it must hear of it.
@@ -243,7 +246,7 @@ impl Mailbox {
             Duty::Posted | Duty::Blocked | Duty::Following
         ) {
             self.duty.set(Duty::Taken);
-            return self.send_all(state, stay, send);
+            return self.send_all(state, stay, sender);
         }
         Ok(if self.duty.is(Duty::Idle) {
             Flushed::Empty
@@ -257,7 +260,7 @@ impl Mailbox {
         &self,
         mut state: MutexGuard<'_, State>,
         stay: Stay,
-        mut send: impl Sender,
+        mut sender: impl Sender,
     ) -> io::Result<Flushed> {
         let mut batches = 0;
         while stay == Stay::ToTheEnd || batches < A_WHILE {
@@ -285,7 +288,7 @@ impl Mailbox {
                 posts_sent: 0,
             };
             let taken = batch.parcels.len();
-            let outcome = MutexGuard::unlocked(&mut state, || batch.send(&mut send));
+            let outcome = MutexGuard::unlocked(&mut state, || batch.send(&mut sender));
             state.posted -= batch.posts_sent;
             state.put_back(batch, taken);
             self.let_posters_go(&state);

@@ -33,7 +33,8 @@ pub(super) struct Occupant<S = TcpStream> {
     pub(super) stream: S,
     /// What the poller was told last.
     pub(super) watched: Interest,
-    /// It flows, and nobody asks when it last did: there is nothing to see to but what it says.
+    /// For a [reactor](super::reactor), which keeps this up: its conversation flows and there is no idle time-out, so
+    /// there is nothing to see to but what it says.
     pub(super) steady: bool,
     /// Everything is sent, and what is still to be done before the socket may close.
     pub(super) parting: Option<Parting>,

@@ -10,6 +10,8 @@
 //! Reading all ready talkers before anything is flushed lets a mailbox gather what several of them
 //! said, and go out in one call.
 
+mod drain;
+
 use super::acceptor::{self, Accepted, Newcomer};
 use super::loops::Entrance;
 use super::occupant::{End, Occupant};
@@ -114,21 +116,23 @@ impl<'a, P: Poller> Reactor<'a, P> {
     }
 
     fn wait(&mut self) -> io::Result<P::Cursor> {
-        let asleep = self.rings.fall_asleep();
-        let timeout = if asleep {
-            self.timeout()
+        let waited = if !self.rings.fall_asleep() {
+            self.poller.wait(Some(Duration::ZERO))
+        } else if self.is_timed() {
+            self.poller.wait(self.timeout())
         } else {
-            Some(Duration::ZERO)
+            self.poller.wait(None)
         };
-        let waited = self.poller.wait(timeout);
         self.rings.wake_up();
-        self.woke = self.context.limits.idle_timeout.map(|_| Instant::now());
+        if self.context.limits.idle_timeout.is_some() {
+            self.woke = Some(Instant::now());
+        }
         waited
     }
 
-    /// Something other than a client is ready.
+    /// Something other than a client is ready, or a client that is gone.
     #[cold]
-    fn serve_itself(&mut self, token: Token) -> io::Result<()> {
+    fn serve_other(&mut self, token: Token) -> io::Result<()> {
         match token {
             ENTRANCE => self.accept(),
             SHUTDOWN => self.shut_down(),
@@ -141,7 +145,14 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
     }
 
+    /// Whether anything is to be done at a certain time.
+    #[inline]
+    fn is_timed(&self) -> bool {
+        !self.timers.is_empty() || self.paused_until.is_some() || self.phase != Phase::Serving
+    }
+
     /// How long nothing needs to be done unless something happens.
+    #[inline(never)]
     fn timeout(&self) -> Option<Duration> {
         let forced_at = match self.phase {
             Phase::Draining { until } => Some(until),
@@ -217,18 +228,25 @@ impl<'a, P: Poller> Reactor<'a, P> {
     fn serve(&mut self, event: Event) -> io::Result<()> {
         let Token(key) = event.token;
         let Some(occupant) = self.clients.get_mut(key) else {
-            return self.serve_itself(event.token);
+            return self.serve_other(event.token);
         };
         if !occupant.steady {
             self.serve_unsteady(key, event);
             return Ok(());
         }
-        match occupant.receive_flowing(&mut self.buffers) {
+        let received = occupant.receive_flowing(&mut self.buffers);
+        self.received(key, received);
+        Ok(())
+    }
+
+    /// Draws the consequences for one that flowed.
+    #[inline]
+    fn received(&mut self, key: usize, received: Result<bool, End>) {
+        match received {
             Ok(true) => {}
             Ok(false) => self.stalled(key),
             Err(end) => self.ended(key, end),
         }
-        Ok(())
     }
 
     #[cold]
@@ -257,12 +275,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
         if occupant.connection.is_flowing() {
             let received = occupant.receive_flowing(&mut self.buffers);
             occupant.touch(self.woke);
-            match received {
-                Ok(true) => {}
-                Ok(false) => self.stalled(key),
-                Err(end) => self.ended(key, end),
-            }
-            return;
+            return self.received(key, received);
         }
         if event.is_writable() || (event.is_readable() && occupant.connection.is_blocked()) {
             occupant.flush();
@@ -344,7 +357,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     /// Ends whoever has been silent for too long, lingered for too long, or outlived the drain.
     fn expire(&mut self) {
-        if self.timers.is_empty() && self.paused_until.is_none() && self.phase == Phase::Serving {
+        if !self.is_timed() {
             return;
         }
         let now = Instant::now();
@@ -374,71 +387,5 @@ impl<'a, P: Poller> Reactor<'a, P> {
         if matches!(self.phase, Phase::Draining { until } if until <= now) {
             self.force();
         }
-    }
-
-    /// The shutdown switch has moved on.
-    fn shut_down(&mut self) -> io::Result<()> {
-        let shutdown = self.context.shutdown;
-        if self.phase == Phase::Serving {
-            // Who was accepted already is not shut out.
-            self.accept()?;
-            let until = Instant::now() + self.context.limits.drain;
-            self.phase = Phase::Draining { until };
-            self.close_entrance()?;
-            self.poller.delete(shutdown.drain_fd())?;
-            self.poller
-                .add(shutdown.force_fd(), SHUTDOWN, Interest::READ)?;
-            self.drain(self.everybody());
-        }
-        if shutdown.is_forced() {
-            self.poller.delete(shutdown.force_fd())?;
-            if self.phase != Phase::Forced {
-                self.force();
-            }
-        }
-        Ok(())
-    }
-
-    fn everybody(&self) -> Vec<usize> {
-        self.clients.iter().map(|(key, _)| key).collect()
-    }
-
-    /// Idle clients are closed here and now; the others' input ends after what has arrived.
-    fn drain(&mut self, clients: Vec<usize>) {
-        // All are looked at before any is closed: the line that one leaves behind must not make others busy.
-        let (idle, busy): (Vec<usize>, Vec<usize>) = clients
-            .into_iter()
-            .filter(|&key| self.clients.contains(key))
-            .partition(|&key| self.clients[key].is_idle());
-        let Context { stats, limits, .. } = self.context;
-        stats.drain_began(idle.len() as u64, busy.len() as u64, limits.drain);
-        let now = Instant::now();
-        for key in busy {
-            let at = self.clients[key].call_last(now);
-            let id = self.clients[key].connection.client().id();
-            self.timers.set(at, key, id);
-        }
-        for key in idle {
-            self.clients[key].was_idle = true;
-            self.clients[key].end(&mut self.buffers, Closed::Drained);
-            self.settle(key);
-        }
-    }
-
-    fn force(&mut self) {
-        self.phase = Phase::Forced;
-        self.cut_off(self.everybody());
-    }
-
-    fn cut_off(&mut self, clients: Vec<usize>) {
-        let mut forced = 0;
-        for key in clients {
-            if let Some(occupant) = self.clients.get_mut(key) {
-                forced += u64::from(!occupant.was_idle);
-                occupant.connection.abandon(Closed::Forced);
-                self.settle(key);
-            }
-        }
-        self.context.stats.drain_forced(forced);
     }
 }

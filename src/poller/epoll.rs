@@ -1,9 +1,8 @@
 //! epoll(7): the kernel keeps the set, and a wait costs what is ready, not what is watched.
 
-use super::{Event, Interest, Poller, Token, timespec};
+use super::{Event, Interest, Poller, Token, interrupted, timespec};
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFlags, epoll};
-use rustix::io::Errno;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -56,14 +55,11 @@ impl Poller for Epoll {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
         self.ready.clear();
         let timeout = timespec(timeout);
-        match epoll::wait(
-            &self.epoll,
-            spare_capacity(&mut self.ready),
-            timeout.as_ref(),
-        ) {
-            Ok(_) | Err(Errno::INTR) => Ok(0),
-            Err(error) => Err(error.into()),
+        let ready = spare_capacity(&mut self.ready);
+        if let Err(errno) = epoll::wait(&self.epoll, ready, timeout.as_ref()) {
+            interrupted(errno)?;
         }
+        Ok(0)
     }
 
     #[inline]
@@ -72,7 +68,7 @@ impl Poller for Epoll {
         *cursor += 1;
         Some(Event {
             token: Token(data.u64() as usize),
-            flags: PollFlags::from_bits_retain(flags.bits() as u16),
+            flags: PollFlags::from_bits_retain(flags.bits() as _),
         })
     }
 }

@@ -3,8 +3,7 @@
 //! Reading and writing are watched by a filter each, which is added, renamed or deleted by itself.
 #![allow(unsafe_code)]
 
-use super::{Event, Interest, Poller, Token, timespec};
-use rustix::event::PollFlags;
+use super::{Event, Interest, Poller, Token, interrupted, timespec};
 use rustix::event::kqueue::{self, EventFilter, EventFlags, kevent_timespec};
 use rustix::io::Errno;
 use std::io;
@@ -109,17 +108,16 @@ impl Poller for Kqueue {
             unsafe { kevent_timespec(&self.queue, &[], &mut *self.ready, timeout.as_ref()) };
         match waited {
             Ok((ready, _)) => {
-                self.events.extend(ready.iter().map(|event| Event {
-                    token: Token(event.udata().addr()),
-                    flags: match event.filter() {
-                        EventFilter::Write(_) => PollFlags::OUT,
-                        _ => PollFlags::IN,
-                    },
+                self.events.extend(ready.iter().map(|event| {
+                    let what = match event.filter() {
+                        EventFilter::Write(_) => Interest::WRITE,
+                        _ => Interest::READ,
+                    };
+                    Event::new(Token(event.udata().addr()), what)
                 }));
                 Ok(0)
             }
-            Err(Errno::INTR) => Ok(0),
-            Err(error) => Err(error.into()),
+            Err(errno) => interrupted(errno).map(|()| 0),
         }
     }
 

@@ -47,6 +47,7 @@ pub(crate) use shared::{SharedEpoll, Signal, Signals, Trigger};
 pub use waker::Waker;
 
 use rustix::event::{PollFlags, Timespec};
+use rustix::io::Errno;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -88,12 +89,19 @@ impl Interest {
 pub struct Event {
     /// Which.
     pub token: Token,
-    /// For what, in the kernel's own words, which are the same for poll(2) and epoll(7): most events are of one kind,
-    /// and nobody asks.
+    /// For what, in the words of poll(2). epoll(7) has the same: they are looked at only when somebody asks.
     flags: PollFlags,
 }
 
 impl Event {
+    /// Says that `token` is ready for what is set in `what`.
+    pub fn new(token: Token, what: Interest) -> Self {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, what.read);
+        flags.set(PollFlags::OUT, what.write);
+        Self { token, flags }
+    }
+
     /// A read would not block: bytes, the end, or an error.
     #[inline]
     pub fn is_readable(self) -> bool {
@@ -152,9 +160,19 @@ pub trait Poller: Sized {
 
     /// The next event of the last [`wait`](Self::wait), which gave `cursor`.
     ///
-    /// The set may change on the way: then it may also bring an event of who was deleted, or was added instead, and miss
-    /// one, which the next wait brings. So reads and writes must not block, and tokens be looked up.
+    /// The set may change on the way. Then it may also tell of a descriptor that has been deleted, or of a new one that got
+    /// the same number, and leave one out, which the next wait tells. So the owner looks tokens up, and reads and
+    /// writes without blocking.
     fn next(&self, cursor: &mut Self::Cursor) -> Option<Event>;
+}
+
+/// What a wait that failed comes to: it is over and brought nothing, if a signal interrupted it.
+#[cold]
+fn interrupted(errno: Errno) -> io::Result<()> {
+    match errno {
+        Errno::INTR => Ok(()),
+        error => Err(error.into()),
+    }
 }
 
 /// A time-out as the kernel takes it. Too long for it is for ever.

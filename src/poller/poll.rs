@@ -4,7 +4,7 @@
 //! is, so that a change costs the same however long the list.
 #![allow(unsafe_code)]
 
-use super::{Event, Interest, Poller, Token, timespec};
+use super::{Event, Interest, Poller, Token, interrupted, timespec};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::io;
@@ -102,8 +102,10 @@ impl Poller for Poll {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Cursor> {
         let left = match poll(&mut self.list, timespec(timeout).as_ref()) {
             Ok(ready) => ready,
-            Err(Errno::INTR) => 0,
-            Err(error) => return Err(error.into()),
+            Err(errno) => {
+                interrupted(errno)?;
+                0
+            }
         };
         Ok(Cursor { place: 0, left })
     }

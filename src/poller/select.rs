@@ -4,7 +4,7 @@
 //! classic overflow of programs that outgrew select; here such a descriptor is refused.
 #![allow(unsafe_code)]
 
-use super::{Event, Interest, Poller, Token, timespec};
+use super::{Event, Interest, Poller, Token, interrupted, timespec};
 use rustix::event::{FdSetElement, PollFlags};
 use rustix::io::Errno;
 use std::io;
@@ -68,12 +68,14 @@ pub struct Select {
 
 /// Among the words of who is ready.
 pub struct Cursor {
-    /// What the next words are about.
+    /// What the present word is about.
     flags: PollFlags,
-    /// Past the present word.
-    next: usize,
-    /// The present word's, as far as they are still to come.
+    /// The descriptor of its first bit.
+    first: usize,
+    /// Its bits, as far as they are still to come.
     bits: Word,
+    /// The word that comes next.
+    next: usize,
     /// Bits still to come in all words.
     left: usize,
 }
@@ -166,35 +168,33 @@ impl Poller for Select {
         };
         let left = match ready {
             Ok(ready) => ready as usize,
-            Err(Errno::INTR) => 0,
-            Err(error) => return Err(error.into()),
+            Err(errno) => {
+                interrupted(errno)?;
+                0
+            }
         };
         Ok(Cursor {
             flags: PollFlags::IN,
-            next: 0,
+            first: 0,
             bits: 0,
+            next: 0,
             left,
         })
     }
 
     #[inline]
     fn next(&self, cursor: &mut Cursor) -> Option<Event> {
-        let [reads, writes] = &self.ready;
         while cursor.left > 0 {
             while cursor.bits == 0 {
-                cursor.bits = match cursor.next.checked_sub(WORDS) {
-                    None => reads[cursor.next],
-                    Some(place) => {
-                        cursor.flags = PollFlags::OUT;
-                        *writes.get(place)?
-                    }
-                };
+                let (set, word) = (cursor.next / WORDS, cursor.next % WORDS);
+                cursor.bits = self.ready.get(set)?[word];
+                cursor.flags = [PollFlags::IN, PollFlags::OUT][set];
+                cursor.first = word * BITS;
                 cursor.next += 1;
             }
-            let bit = cursor.bits.trailing_zeros() as usize;
+            let fd = cursor.first + cursor.bits.trailing_zeros() as usize;
             cursor.bits &= cursor.bits - 1;
             cursor.left -= 1;
-            let fd = ((cursor.next - 1) % WORDS) * BITS + bit;
             if let Some(Some((token, _))) = self.watched.get(fd) {
                 let (token, flags) = (*token, cursor.flags);
                 return Some(Event { token, flags });

@@ -26,6 +26,9 @@ pub trait Service: Send + Sync {
 
     /// What the client is to have for as long as its session: a place in a list, say. Asked for before the session is
     /// [opened](Self::open), dropped before it is dropped, and not in the way of its messages.
+    ///
+    /// A service that wraps another passes this on, as it does `open`; whoever opens sessions without a server asks for
+    /// this first, and keeps what it gets.
     fn join(&self, client: &Client) -> Option<Box<dyn Send>> {
         let _ = client;
         None

@@ -7,7 +7,8 @@ use crate::sync::{Lock, LockStats};
 use std::sync::Arc;
 
 /// Runs the service `S` and keeps everyone it serves in a [`Registry`], so that joining and leaving pass
-/// through the lock `L` whatever the service does.
+/// through the lock `L` whatever the service does. A client is a member from [`join`](Service::join) on, until what that
+/// gave is dropped.
 #[derive(Debug)]
 pub struct Registered<L, S> {
     registry: Arc<Registry<L>>,
@@ -50,5 +51,41 @@ where
     fn lock_stats(&self) -> Option<LockStats> {
         let own = self.registry.lock_stats();
         own.or_else(|| self.service.lock_stats())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::ClientId;
+    use crate::mailbox::{Mailbox, Outlet};
+    use crate::service::Echo;
+    use parking_lot::Mutex;
+
+    struct Nowhere;
+
+    impl Outlet for Nowhere {
+        fn ring(&self, _: &Arc<Mailbox>) {}
+    }
+
+    fn client() -> Client {
+        let mailbox = Arc::new(Mailbox::new(16, Box::new(Nowhere)));
+        Client::new(ClientId(7), ([127, 0, 0, 1], 9).into(), mailbox)
+    }
+
+    #[test]
+    fn however_it_is_wrapped_a_client_is_a_member_from_joining_until_what_that_gave_is_dropped() {
+        let registries = [(); 2].map(|()| Registry::new(Mutex::new(Clients::new())));
+        let [inner, outer] = registries.clone();
+        let service = Registered::new(outer, Registered::new(inner, Echo));
+        let service: Box<dyn Service> = Box::new(Arc::new(service));
+        let members = || registries.each_ref().map(|registry| registry.len());
+        assert_eq!(members(), [0, 0]);
+        let membership = service.join(&client());
+        assert_eq!(members(), [1, 1]);
+        drop(service.open(client()));
+        assert_eq!(members(), [1, 1]);
+        drop(membership);
+        assert_eq!(members(), [0, 0]);
     }
 }

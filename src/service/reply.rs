@@ -106,11 +106,6 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// Where it was collected, without what was lent.
-    pub(crate) fn into_buffer(self) -> &'a mut Vec<u8> {
-        self.collected
-    }
-
     /// Whether nothing was said.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -148,9 +143,11 @@ mod tests {
         let mut reply = Reply::new(&mut buffer);
         assert!(reply.is_empty());
         reply.lend(b"");
+        assert!(reply.is_empty());
         reply.lend(b"c");
         reply.lend(b"d");
         assert_eq!(reply.as_bytes(), b"cd");
+        assert!(reply.lent().is_none());
     }
 
     #[test]

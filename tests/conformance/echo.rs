@@ -3,6 +3,7 @@
 use crate::common::Dice;
 use crate::common::peer::Peer;
 use crate::house::{Subject, until};
+use guardhouse::{Client, Flow, Reply, Service, Session};
 use std::thread;
 
 pub(crate) fn echoes_1_mib_in_random_chunks(subject: Subject) {
@@ -37,5 +38,50 @@ pub(crate) fn answers_everything_sent_before_a_half_close(subject: Subject) {
     peer.finish();
     assert_eq!(peer.rest(), text);
     until(&server, "it ended well", |stats| stats.finished == 1);
+    server.shutdown().unwrap();
+}
+
+/// Lends of what arrives what goes up to the last newline: often nothing.
+struct WholeLines;
+
+impl Service for WholeLines {
+    fn open(&self, _: Client) -> Box<dyn Session> {
+        Box::new(Self)
+    }
+}
+
+impl Session for WholeLines {
+    fn receive<'a>(&mut self, bytes: &'a [u8], reply: &mut Reply<'a>) -> Flow {
+        let end = bytes.iter().rposition(|&byte| byte == b'\n');
+        reply.lend(&bytes[..end.map_or(0, |at| at + 1)]);
+        Flow::Continue
+    }
+}
+
+pub(crate) fn an_answer_that_is_lent_and_empty_is_none_and_mixes_nothing_up(subject: Subject) {
+    let server = subject.serve(WholeLines).start().unwrap();
+    let addr = server.local_addr();
+    let several = if subject.serves_several() { 4 } else { 1 };
+    thread::scope(|scope| {
+        for name in 0..several {
+            scope.spawn(move || {
+                let mut peer = Peer::connect(addr);
+                for round in 0..50 {
+                    // Whether it arrives by itself or with the line is nobody's business: the answer ends like the line.
+                    peer.send("not a line");
+                    let line = format!(" of {name} in round {round}\n");
+                    peer.send(&line);
+                    let answer = format!("{}\n", peer.line());
+                    let whole = format!("not a line{line}");
+                    assert!(answer == line || answer == whole, "{name} got {answer:?}");
+                }
+                peer.finish();
+                assert_eq!(peer.rest(), "");
+            });
+        }
+    });
+    until(&server, "all have ended well", |stats| {
+        stats.finished == several
+    });
     server.shutdown().unwrap();
 }

@@ -41,7 +41,8 @@ macro_rules! scenarios {
     ($lock:ident) => { scenarios! { $lock;
         echo:
             echoes_1_mib_in_random_chunks
-            answers_everything_sent_before_a_half_close;
+            answers_everything_sent_before_a_half_close
+            an_answer_that_is_lent_and_empty_is_none_and_mixes_nothing_up (meets);
         chat:
             relays_every_line_whole_once_and_in_order (meets)
             completes_the_unfinished_last_line_at_a_half_close (meets)

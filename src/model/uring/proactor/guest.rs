@@ -109,6 +109,21 @@ impl Sender for WayTo<'_, '_, '_> {
         self.way.send(self.stream, slices)
     }
 
+    fn send_one(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Way {
+            outgoing,
+            gathered,
+            key,
+            ..
+        } = &mut *self.way;
+        if let Some(key) = *key
+            && outgoing.gather_first(gathered, key, self.stream, bytes)
+        {
+            return Ok(bytes.len());
+        }
+        self.send(&[IoSlice::new(bytes)])
+    }
+
     fn send_segment(&mut self, segment: &Segment, skip: usize) -> io::Result<usize> {
         let Way {
             outgoing,

@@ -62,7 +62,9 @@ impl Outgoing {
         stream: BorrowedFd<'_>,
         bytes: &[u8],
     ) -> bool {
-        if mine.round == self.round || bytes.len() > LONGEST {
+        // In one comparison: nothing is a matter for `gather`, too.
+        let is_small = bytes.len().wrapping_sub(1) < LONGEST;
+        if mine.round == self.round || !is_small {
             return false;
         }
         let Some(room) = self.bytes.get_mut(self.used..self.used + bytes.len()) else {
@@ -132,6 +134,9 @@ impl Outgoing {
         if more > LONGEST || self.used + more > ROOM {
             return None;
         }
+        if more == 0 {
+            return Some(0);
+        }
         if mine.round == self.round {
             self.make_longer(mine.index, more)?;
         } else {
@@ -151,11 +156,12 @@ impl Outgoing {
         let send = &self.sends[index as usize];
         let len = send.len();
         let (borrows, here) = (send.borrowed().is_some(), self.range(index));
-        let moved = if !borrows && here.end == end { 0 } else { len };
+        let moves = borrows || here.end != end;
+        let moved = if moves { len } else { 0 };
         if len + more > LONGEST || end + moved + more > ROOM {
             return None;
         }
-        if moved > 0 {
+        if moves {
             if let Some(place) = send.borrowed() {
                 let bytes = &self.borrowed[place].as_bytes()[here];
                 self.bytes[end..end + len].copy_from_slice(bytes);
@@ -165,7 +171,7 @@ impl Outgoing {
             self.used += len;
         }
         let send = &mut self.sends[index as usize];
-        if moved > 0 {
+        if moves {
             send.move_to(self.bytes.as_ptr().addr() + end);
         }
         if !send.becomes_several() {
@@ -268,6 +274,11 @@ mod tests {
         let null = File::open("/dev/null").unwrap();
         let slices: Vec<IoSlice<'_>> = messages.iter().map(|m| IoSlice::new(m)).collect();
         let all: usize = messages.iter().map(|message| message.len()).sum();
+        if let [one] = messages
+            && outgoing.gather_first(mine, 7, null.as_fd(), one)
+        {
+            return true;
+        }
         let gathered = outgoing.gather(mine, 7, null.as_fd(), &slices);
         assert!(gathered.is_none_or(|bytes| bytes == all));
         gathered.is_some()
@@ -284,6 +295,23 @@ mod tests {
         assert_eq!(outgoing.find(ann).unwrap(), b"onefourfivesix");
         assert_eq!(outgoing.find(bob).unwrap(), b"twothree");
         assert_eq!(outgoing.sends().len(), 2);
+    }
+
+    #[test]
+    fn nothing_takes_no_place_and_what_follows_is_not_mixed_up() {
+        let mut outgoing = Outgoing::new();
+        let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
+        assert!(gather(&mut outgoing, &mut ann, &[b""]));
+        assert!(outgoing.sends().is_empty());
+        assert!(gather(&mut outgoing, &mut bob, &[b"bob's"]));
+        assert!(gather(&mut outgoing, &mut ann, &[b"ann's"]));
+        assert!(gather(&mut outgoing, &mut ann, &[b" too"]));
+        assert_eq!(outgoing.find(ann).unwrap(), b"ann's too");
+        assert_eq!(outgoing.find(bob).unwrap(), b"bob's");
+        assert_eq!(
+            outgoing.rest(ann, 1),
+            [b"nn's".as_slice().into(), b" too".as_slice().into()] as [Box<[u8]>; 2]
+        );
     }
 
     #[test]
