@@ -24,7 +24,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-#[repr(C)] // In this order: what is needed for each message lies first, and together.
+// In this order: what every message needs lies in the first 128 bytes.
+#[repr(C)]
 pub(super) struct Occupant<S = TcpStream> {
     pub(super) connection: Connection,
     /// Declared before the socket, dropped before it: whoever sees this client's connection close may come in its stead.
@@ -36,6 +37,9 @@ pub(super) struct Occupant<S = TcpStream> {
     /// For a [reactor](super::reactor), which keeps this up: its conversation flows and there is no idle time-out, so
     /// there is nothing to see to but what it says.
     pub(super) steady: bool,
+    /// What it had still to take of an answer when that was last looked at. (Among its values is the one by which a table
+    /// tells an empty place.)
+    untaken: Option<u64>,
     /// Everything is sent, and what is still to be done before the socket may close.
     pub(super) parting: Option<Parting>,
     /// The drain found it idle and ended it.
@@ -43,8 +47,6 @@ pub(super) struct Occupant<S = TcpStream> {
     last_call: Option<LastCall>,
     /// When it last sent something or took something of an answer.
     active: Instant,
-    /// What it had still to take of an answer when that was last looked at.
-    untaken: Option<u64>,
     /// What it never got, as far as that was counted before the end.
     missed: Missed,
 }
