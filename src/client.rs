@@ -82,3 +82,18 @@ impl fmt::Debug for Client {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+impl Client {
+    /// One to whom nothing is ever sent out.
+    pub(crate) fn unheard() -> Self {
+        struct Nowhere;
+
+        impl crate::mailbox::Outlet for Nowhere {
+            fn ring(&self, _: &Arc<Mailbox>) {}
+        }
+
+        let mailbox = Arc::new(Mailbox::new(16, Box::new(Nowhere)));
+        Self::new(ClientId(7), ([127, 0, 0, 1], 9).into(), mailbox)
+    }
+}

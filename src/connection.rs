@@ -269,22 +269,9 @@ fn text(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::ClientId;
-    use crate::mailbox::{Mailbox, Outlet};
     use std::io::IoSlice;
+    use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, Sender as Teller, channel};
-    use std::sync::{Arc, Mutex};
-
-    struct Nowhere;
-
-    impl Outlet for Nowhere {
-        fn ring(&self, _: &Arc<Mailbox>) {}
-    }
-
-    fn client() -> Client {
-        let mailbox = Arc::new(Mailbox::new(16, Box::new(Nowhere)));
-        Client::new(ClientId(7), ([127, 0, 0, 1], 9).into(), mailbox)
-    }
 
     /// Breaks where it is told to. Its sessions and memberships tell when they are dropped.
     struct Told(Mutex<Teller<&'static str>>, &'static str);
@@ -364,7 +351,7 @@ mod tests {
             ("appended!", Stage::Leaving(Closed::Panicked)),
         ] {
             let (service, _told) = Told::breaking_at("nowhere");
-            let mut connection = Connection::open(&service, client(), Stay::AWhile);
+            let mut connection = Connection::open(&service, Client::unheard(), Stay::AWhile);
             let (flows, sent) = heard(&mut connection, said.as_bytes());
             assert_eq!(sent, said.as_bytes());
             assert_eq!(
@@ -377,7 +364,7 @@ mod tests {
     #[test]
     fn who_leaves_is_no_member_any_more_before_its_session_is_dropped() {
         let (service, told) = Told::breaking_at("nowhere");
-        let mut connection = Connection::open(&service, client(), Stay::AWhile);
+        let mut connection = Connection::open(&service, Client::unheard(), Stay::AWhile);
         assert!(told.try_recv().is_err());
         connection.end(
             Closed::Finished,
@@ -395,7 +382,7 @@ mod tests {
     fn a_panic_while_joining_or_opening_leaves_no_member() {
         for (at, left) in [("membership", vec![]), ("session", vec!["membership"])] {
             let (service, told) = Told::breaking_at(at);
-            let connection = Connection::open(&service, client(), Stay::AWhile);
+            let connection = Connection::open(&service, Client::unheard(), Stay::AWhile);
             assert_eq!(connection.stage(), Stage::Leaving(Closed::Panicked));
             assert_eq!(told.try_iter().collect::<Vec<_>>(), left);
         }

@@ -57,21 +57,8 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::ClientId;
-    use crate::mailbox::{Mailbox, Outlet};
     use crate::service::Echo;
     use parking_lot::Mutex;
-
-    struct Nowhere;
-
-    impl Outlet for Nowhere {
-        fn ring(&self, _: &Arc<Mailbox>) {}
-    }
-
-    fn client() -> Client {
-        let mailbox = Arc::new(Mailbox::new(16, Box::new(Nowhere)));
-        Client::new(ClientId(7), ([127, 0, 0, 1], 9).into(), mailbox)
-    }
 
     #[test]
     fn however_it_is_wrapped_a_client_is_a_member_from_joining_until_what_that_gave_is_dropped() {
@@ -81,9 +68,9 @@ mod tests {
         let service: Box<dyn Service> = Box::new(Arc::new(service));
         let members = || registries.each_ref().map(|registry| registry.len());
         assert_eq!(members(), [0, 0]);
-        let membership = service.join(&client());
+        let membership = service.join(&Client::unheard());
         assert_eq!(members(), [1, 1]);
-        drop(service.open(client()));
+        drop(service.open(Client::unheard()));
         assert_eq!(members(), [1, 1]);
         drop(membership);
         assert_eq!(members(), [0, 0]);

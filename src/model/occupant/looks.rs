@@ -172,26 +172,16 @@ impl<S: Socket> Occupant<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{Client, ClientId};
-    use crate::mailbox::{Mailbox, Outlet};
+    use crate::client::Client;
     use crate::service::Echo;
     use std::net::{TcpListener, TcpStream};
-    use std::sync::Arc;
-
-    struct Nowhere;
-
-    impl Outlet for Nowhere {
-        fn ring(&self, _: &Arc<Mailbox>) {}
-    }
 
     #[test]
     fn an_idle_time_out_that_comes_up_in_a_drain_does_not_shorten_the_last_call() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (stream, addr) = listener.accept().unwrap();
-        let mailbox = Arc::new(Mailbox::new(16, Box::new(Nowhere)));
-        let client = Client::new(ClientId(1), addr, mailbox);
-        let mut occupant = Occupant::new(&Echo, client, stream, None);
+        let (stream, _) = listener.accept().unwrap();
+        let mut occupant = Occupant::new(&Echo, Client::unheard(), stream, None);
         let mut buffers = Buffers::new();
         let idle_timeout = Some(Duration::from_secs(9));
 
