@@ -62,10 +62,16 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
+    /// What it takes to gather bytes, if they may be.
+    fn gathering(&mut self) -> Option<(&mut Outgoing, &mut Gathered, u32)> {
+        let key = self.key?;
+        Some((&mut *self.outgoing, &mut *self.gathered, key))
+    }
+
     #[cold]
     fn send(&mut self, stream: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        if let Some(key) = self.key
-            && let Some(all) = self.outgoing.gather(self.gathered, key, stream, slices)
+        if let Some((outgoing, gathered, key)) = self.gathering()
+            && let Some(all) = outgoing.gather(gathered, key, stream, slices)
         {
             return Ok(all);
         }
@@ -110,13 +116,7 @@ impl Sender for WayTo<'_, '_, '_> {
     }
 
     fn send_one(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Way {
-            outgoing,
-            gathered,
-            key,
-            ..
-        } = &mut *self.way;
-        if let Some(key) = *key
+        if let Some((outgoing, gathered, key)) = self.way.gathering()
             && outgoing.gather_first(gathered, key, self.stream, bytes)
         {
             return Ok(bytes.len());
@@ -125,13 +125,7 @@ impl Sender for WayTo<'_, '_, '_> {
     }
 
     fn send_segment(&mut self, segment: &Segment, skip: usize) -> io::Result<usize> {
-        let Way {
-            outgoing,
-            gathered,
-            key,
-            ..
-        } = &mut *self.way;
-        if let Some(key) = *key
+        if let Some((outgoing, gathered, key)) = self.way.gathering()
             && let Some(all) = outgoing.borrow(gathered, key, self.stream, segment, skip)
         {
             return Ok(all);
