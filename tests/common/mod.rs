@@ -6,6 +6,9 @@ pub(crate) mod peer;
 #[path = "../../src/net/unacknowledged.rs"]
 mod unacknowledged;
 
+use rustix::process::Pid;
+#[cfg(target_os = "linux")]
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +28,26 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 /// Who looks again and again leaves the core, for a moment, to those who bring about what it looks for.
 pub(crate) fn between_two_looks() {
     thread::park_timeout(Duration::from_micros(100));
+}
+
+/// Whether a thread of a process waits until somebody takes what it sends. Where nobody can tell, one does.
+#[cfg(target_os = "linux")]
+pub(crate) fn waits_to_send(pid: Pid) -> bool {
+    let sends = [libc::SYS_sendto, libc::SYS_sendmsg].map(|number| number.to_string());
+    fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()))
+        .unwrap()
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("syscall")).ok())
+        // "running", unless it sleeps in a call: then that call's number, and more.
+        .any(|call| {
+            sends
+                .iter()
+                .any(|send| call.split(' ').next() == Some(send))
+        })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn waits_to_send(_: Pid) -> bool {
+    true
 }
 
 /// `count` different lines, each with `before` at its head.

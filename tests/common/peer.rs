@@ -254,6 +254,18 @@ impl Peer {
         self.flood_on(line, 0, meanwhile)
     }
 
+    /// A [`flood`](Self::flood) of a server that may be slow for longer than that takes to tell: until it `is_stuck`.
+    pub(crate) fn flood_until(&mut self, line: &str, is_stuck: impl Fn() -> bool) -> Flood {
+        let mut flood = self.flood(line, || {});
+        wait_until("the server is stuck", || {
+            is_stuck() || {
+                flood = self.flood_on(line, flood.sent, || {});
+                false
+            }
+        });
+        flood
+    }
+
     /// A [`flood`](Self::flood) that goes on, where `sent` bytes have been sent already.
     pub(crate) fn flood_on(
         &mut self,

@@ -1,8 +1,9 @@
 //! The end of a server: idle clients are closed at once, busy ones may finish, the rest are cut off.
 
 use crate::common::peer::{LONG_LINE, Peer};
-use crate::common::{PATIENCE, wait_until};
+use crate::common::{PATIENCE, wait_until, waits_to_send};
 use crate::house::{PLANNED, Subject, until};
+use crate::panics::{Fragile, which_process};
 use guardhouse::{Client, Flow, Handle, Reply, Service, Session};
 use parking_lot::{Condvar, Mutex};
 use std::net::TcpListener;
@@ -109,11 +110,21 @@ pub(crate) fn answers_what_was_sent_before_the_drain(subject: Subject) {
 }
 
 pub(crate) fn answers_what_the_clients_own_kernel_still_held_at_the_drain(subject: Subject) {
-    let server = subject.echo().drain(6 * PATIENCE).start().unwrap();
+    let shared = subject.model.shares_memory();
+    let server = if shared {
+        subject.echo()
+    } else {
+        // An echo of which one can find the process.
+        subject.serve_fragile(1, Box::new(Fragile::default()))
+    };
+    let server = server.drain(6 * PATIENCE).start().unwrap();
     // Somebody serves it: a flood comes no further than the backlog of a server that is slow to start.
     let mut peer = Peer::greeted(server.local_addr(), "hello");
     // Every buffer on the way is full, in both directions.
-    let flood = peer.flood("said before the signal\n", || {});
+    let child = (!shared).then(|| which_process(&mut peer));
+    let flood = peer.flood_until("said before the signal\n", || {
+        child.is_none_or(waits_to_send)
+    });
     // On a busy machine, the kernel may have taken all that for a client that is not accepted yet.
     until(&server, "it is being served", |stats| stats.open == 1);
     server.switch().drain();
@@ -177,38 +188,45 @@ pub(crate) fn an_answer_on_its_way_survives_what_the_client_says_after_the_drain
     assert_eq!((stats.drained, stats.forced), (1, 0), "{stats:?}");
 }
 
-/// A client with an answer that does not leave the server; and, where there can be any, idle ones who came later and
-/// are not sent it.
-fn busy_and_idle(subject: Subject, server: &Handle) -> (Peer, Vec<Peer>) {
+/// Answers whatever is said with more than there are buffers for on the way.
+pub(crate) struct Verbose;
+
+impl Service for Verbose {
+    fn open(&self, _: Client) -> Box<dyn Session> {
+        Box::new(Self)
+    }
+
+    fn needs_shared_memory(&self) -> bool {
+        false
+    }
+}
+
+impl Session for Verbose {
+    fn receive(&mut self, _: &[u8], reply: &mut Reply<'_>) -> Flow {
+        reply.append("x".repeat(LONG_LINE).as_bytes());
+        Flow::Continue
+    }
+}
+
+/// A server with a client whose answer does not leave it and, where there can be any, idle ones.
+fn busy_and_idle(subject: Subject, drain: Duration) -> (Handle, Peer, Vec<Peer>) {
+    let server = subject.serve_verbose().drain(drain).start().unwrap();
     let addr = server.local_addr();
-    let busy = if subject.model.shares_memory() {
-        let mut busy = Peer::connect(addr);
-        busy.leave_a_long_line_unread();
-        busy
-    } else {
-        // Somebody serves it: a flood comes no further than the backlog of a server that is slow to start.
-        let mut busy = Peer::greeted(addr, "hello");
-        // Once more, until nothing more is taken: a process may only have been slow.
-        while busy.flood("an answer that is not taken\n", || {}).sent > 0 {}
-        busy
-    };
+    let mut busy = Peer::connect(addr);
+    busy.send("well?\n");
+    // Its beginning: no pause, however long, shows that a server is at work, and not only slow.
+    assert_eq!(busy.exactly(1), b"x");
     let idle: Vec<Peer> = (1..subject.at_once())
         .map(|_| Peer::connect(addr))
         .collect();
-    until(server, "everyone is being served", |stats| {
+    until(&server, "everyone is being served", |stats| {
         stats.open == subject.at_once() as u64
     });
-    (busy, idle)
+    (server, busy, idle)
 }
 
 pub(crate) fn cuts_off_after_the_drain_who_never_reads(subject: Subject) {
-    let patience = Duration::from_millis(60);
-    let server = subject
-        .chat_or_echo(LONG_LINE)
-        .drain(patience)
-        .start()
-        .unwrap();
-    let (mut busy, mut idle) = busy_and_idle(subject, &server);
+    let (server, mut busy, mut idle) = busy_and_idle(subject, Duration::from_millis(60));
     let stats = server.shutdown().unwrap();
     busy.cut_off();
     for peer in &mut idle {
@@ -225,12 +243,7 @@ pub(crate) fn cuts_off_after_the_drain_who_never_reads(subject: Subject) {
 
 pub(crate) fn cuts_everybody_off_by_force(subject: Subject) {
     // Without force, this drain outlasts the test.
-    let server = subject
-        .chat_or_echo(LONG_LINE)
-        .drain(6 * PATIENCE)
-        .start()
-        .unwrap();
-    let (mut busy, mut idle) = busy_and_idle(subject, &server);
+    let (server, mut busy, mut idle) = busy_and_idle(subject, 6 * PATIENCE);
     server.switch().drain();
     until(&server, "only the busy one is left", |stats| {
         stats.drain.busy == 1 && stats.drained == idle.len() as u64

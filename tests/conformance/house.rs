@@ -1,6 +1,7 @@
 //! What every scenario needs: the server under test, its counters, and the inspection after it has ended.
 
 use crate::common::{PATIENCE, between_two_looks};
+use crate::drain::Verbose;
 use crate::panics::Fragile;
 use crossbeam_utils::sync::ShardedLock;
 use guardhouse::model::{Program, serve_as_child};
@@ -97,8 +98,14 @@ impl Subject {
 
     /// `fragile` by so many workers, here or in children that serve one like it.
     pub(crate) fn serve_fragile(self, workers: usize, fragile: Box<dyn Service>) -> Server {
-        let child = self.child().env(CHILD_IS_FRAGILE, "yes");
+        let child = self.child().env(CHILD_SERVES, FRAGILE);
         self.with_workers(workers).serve_here_or_in(child, fragile)
+    }
+
+    /// Here or in children.
+    pub(crate) fn serve_verbose(self) -> Server {
+        let child = self.child().env(CHILD_SERVES, VERBOSE);
+        self.serve_here_or_in(child, self.registered(Verbose).0)
     }
 
     fn serve_here_or_in(self, child: Program, service: impl Service + 'static) -> Server {
@@ -137,11 +144,14 @@ impl Subject {
     }
 
     /// `service` with its clients in a registry behind the strategy, and that registry, where a test may enter it:
-    /// without a lock it belongs to the server's thread.
+    /// without a lock it belongs to the server's thread, and children have none.
     pub(crate) fn registered(
         self,
         service: impl Service + 'static,
     ) -> (Box<dyn Service>, Option<Arc<dyn Members>>) {
+        if !self.model.shares_memory() {
+            return (Box::new(service), None);
+        }
         match self.lock {
             LockKind::Mutex => behind::<parking_lot::Mutex<Clients>>(service),
             LockKind::FairMutex => behind::<parking_lot::FairMutex<Clients>>(service),
@@ -173,22 +183,27 @@ fn service(kind: ServiceKind, lock: LockKind) -> Box<dyn Service> {
 /// The variable that tells a child behind which lock it serves.
 const CHILDS_LOCK: &str = "CONFORMANCE_CHILDS_LOCK";
 
-/// The variable that tells a child to serve what breaks where it is told to.
-const CHILD_IS_FRAGILE: &str = "CONFORMANCE_CHILD_IS_FRAGILE";
+/// The variable that tells a child to serve something else than an echo.
+const CHILD_SERVES: &str = "CONFORMANCE_CHILD_SERVES";
+const FRAGILE: &str = "what breaks where it is told to";
+const VERBOSE: &str = "who says more than anybody takes";
 
-/// Echoes, in a process that was started for it, for as long as it is to; `false` in any other.
+/// Serves, in a process that was started for it, for as long as it is to; `false` in any other.
 pub(crate) fn is_a_child_now() -> bool {
     // Who starts it says which lock.
     let Ok(name) = env::var(CHILDS_LOCK) else {
         return false;
     };
-    if env::var_os(CHILD_IS_FRAGILE).is_some() {
-        keep_planned_panics_quiet();
-        serve_as_child(&Fragile::default()).unwrap();
-    } else {
-        let lock = LockKind::ALL.into_iter().find(|lock| lock.name() == name);
-        serve_as_child(&*service(ServiceKind::Echo, lock.unwrap())).unwrap();
-    }
+    let service: Box<dyn Service> = match env::var(CHILD_SERVES).as_deref() {
+        Ok(FRAGILE) => Box::new(Fragile::default()),
+        Ok(VERBOSE) => Box::new(Verbose),
+        _ => {
+            let lock = LockKind::ALL.into_iter().find(|lock| lock.name() == name);
+            service(ServiceKind::Echo, lock.unwrap())
+        }
+    };
+    keep_planned_panics_quiet();
+    serve_as_child(&*service).unwrap();
     true
 }
 

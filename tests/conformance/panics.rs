@@ -5,6 +5,7 @@ use crate::common::peer::Peer;
 use crate::house::{Members, PLANNED, Subject, until};
 use guardhouse::strategy::ModelKind;
 use guardhouse::{Client, Flow, Handle, Reply, Service, Session};
+use rustix::process::Pid;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,6 +60,13 @@ impl Session for FragileSession {
     }
 }
 
+/// Where `peer` is served.
+pub(crate) fn which_process(peer: &mut Peer) -> Pid {
+    peer.send("which process?\n");
+    let process = peer.line().parse().unwrap();
+    Pid::from_raw(process).unwrap()
+}
+
 impl Drop for FragileSession {
     fn drop(&mut self) {
         assert!(!self.breaks_when_dropped, "{PLANNED}drop");
@@ -73,11 +81,7 @@ const VICTIMS: u64 = 3;
 fn each_costs_its_client_only(subject: Subject, be_a_victim: impl Fn(&Handle, &AtomicBool)) {
     let fragile = Fragile::default();
     let door_breaks = Arc::clone(&fragile.door_breaks);
-    let (service, members) = if subject.model.shares_memory() {
-        subject.registered(fragile)
-    } else {
-        (Box::new(fragile) as Box<dyn Service>, None)
-    };
+    let (service, members) = subject.registered(fragile);
     let server = subject.serve_fragile(WORKERS, service).start().unwrap();
     let addr = server.local_addr();
     let mut bystander = subject
@@ -91,12 +95,11 @@ fn each_costs_its_client_only(subject: Subject, be_a_victim: impl Fn(&Handle, &A
             stats.panicked == victims
         });
         let mut next = Peer::greeted(addr, "the next one");
-        next.send("which process?\n");
-        let process = next.line();
+        let process = which_process(&mut next);
         next.leave();
         if subject.model != ModelKind::Process {
             // With the bystander at one of two, it is where the victim was.
-            assert_eq!(*survivor.get_or_insert_with(|| process.clone()), process);
+            assert_eq!(*survivor.get_or_insert(process), process);
         }
     }
     if let Some(bystander) = &mut bystander {

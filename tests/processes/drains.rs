@@ -1,8 +1,7 @@
 //! The end of a server: its processes end when it says so, each in good order, or else by force.
 
 use crate::child::{Serving, guardhouse, serve};
-use crate::common::peer::Peer;
-use crate::common::wait_until;
+use crate::common::{wait_until, waits_to_send};
 use crate::family::{MODELS, counts, has_stopped, served_by};
 use rustix::process::{Signal, getpgid, kill_process, kill_process_group};
 use std::net::TcpStream;
@@ -39,8 +38,8 @@ fn a_signal_for_everybody_ends_nobody_before_the_parent_says_so() {
 fn a_second_signal_cuts_off_who_never_reads() {
     for model in MODELS {
         let server = Serving::start(&format!("echo --drain 1h --model {model}"));
-        let mut busy = Peer::greeted(server.addr, "hello");
-        busy.flood("an answer that nobody takes\n", || {});
+        let (mut busy, pid) = served_by(&server, "hello");
+        busy.flood_until("an answer that nobody takes\n", || waits_to_send(pid));
         server.signal(Signal::TERM);
         server.err.until("the drain begins", |log| {
             log.contains("idle=0 busy=1 patience=")
@@ -57,8 +56,10 @@ fn a_second_signal_cuts_off_who_never_reads() {
 #[test]
 fn nobody_is_let_into_a_prefork_that_drains() {
     let server = Serving::start("echo --drain 1h --model prefork --workers 2");
-    let mut busy = Peer::greeted(server.addr, "hello");
-    let flood = busy.flood("an answer that is taken in the end\n", || {});
+    let (mut busy, pid) = served_by(&server, "hello");
+    let flood = busy.flood_until("an answer that is taken in the end\n", || {
+        waits_to_send(pid)
+    });
     server.signal(Signal::TERM);
     server.err.until("the drain begins", |log| {
         log.contains("idle=0 busy=1 patience=")

@@ -2,7 +2,7 @@
 
 use crate::child::Serving;
 use crate::common::peer::Peer;
-use crate::common::wait_until;
+use crate::common::{wait_until, waits_to_send};
 use crate::family::{MODELS, children, has_ended, served_by};
 use rustix::process::{Signal, kill_process};
 use std::net::TcpListener;
@@ -29,7 +29,7 @@ fn orphans_at_work_leave_the_port_and_heed_a_signal() {
     for model in MODELS {
         let server = Serving::start(&format!("echo --drain 1h --model {model}"));
         let (mut busy, orphan) = served_by(&server, "hello");
-        busy.flood("an answer that nobody takes\n", || {});
+        busy.flood_until("an answer that nobody takes\n", || waits_to_send(orphan));
         server.signal(Signal::KILL);
         let mut again = None;
         wait_until("the port is free", || {
@@ -51,7 +51,7 @@ fn an_orphan_at_work_ends_when_the_time_of_the_drain_is_over() {
     for model in MODELS {
         let server = Serving::start(&format!("echo --drain 100ms --model {model}"));
         let (mut busy, orphan) = served_by(&server, "hello");
-        busy.flood("an answer that nobody takes\n", || {});
+        busy.flood_until("an answer that nobody takes\n", || waits_to_send(orphan));
         server.signal(Signal::KILL);
         wait_until("the orphan has ended", || has_ended(orphan));
         busy.cut_off();
