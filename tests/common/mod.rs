@@ -9,6 +9,8 @@ mod unacknowledged;
 use rustix::process::Pid;
 #[cfg(target_os = "linux")]
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::io::ErrorKind;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,12 +38,14 @@ pub(crate) fn waits_to_send(pid: Pid) -> bool {
     let sends = [libc::SYS_sendto, libc::SYS_sendmsg].map(|number| number.to_string());
     fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()))
         .unwrap()
-        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("syscall")).ok())
-        // "running", unless it sleeps in a call: then that call's number, and more.
-        .any(|call| {
-            sends
+        .filter_map(|task| Some(fs::read_to_string(task.ok()?.path().join("syscall"))))
+        .any(|call| match call {
+            // "running" while it does not sleep, also in a call: one that was only put aside goes on by itself.
+            Ok(call) => sends
                 .iter()
-                .any(|send| call.split(' ').next() == Some(send))
+                .any(|send| call.split(' ').next() == Some(send)),
+            // Who may not be debugged is not told of, either.
+            Err(error) => error.kind() == ErrorKind::PermissionDenied,
         })
 }
 

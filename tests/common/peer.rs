@@ -254,14 +254,14 @@ impl Peer {
         self.flood_on(line, 0, meanwhile)
     }
 
-    /// A [`flood`](Self::flood) of a server that may be slow for longer than that takes to tell: until it `is_stuck`.
+    /// A [`flood`](Self::flood) of a server that may be slow for longer than that takes to tell: until it `is_stuck`, and
+    /// takes nothing more then.
     pub(crate) fn flood_until(&mut self, line: &str, is_stuck: impl Fn() -> bool) -> Flood {
         let mut flood = self.flood(line, || {});
         wait_until("the server is stuck", || {
-            is_stuck() || {
-                flood = self.flood_on(line, flood.sent, || {});
-                false
-            }
+            let (stuck, before) = (is_stuck(), flood.sent);
+            flood = self.flood_on(line, before, || {});
+            stuck && flood.sent == before
         });
         flood
     }

@@ -102,10 +102,9 @@ impl Subject {
         self.with_workers(workers).serve_here_or_in(child, fragile)
     }
 
-    /// Here or in children.
+    /// In children.
     pub(crate) fn serve_verbose(self) -> Server {
-        let child = self.child().env(CHILD_SERVES, VERBOSE);
-        self.serve_here_or_in(child, self.registered(Verbose).0)
+        self.serve_here_or_in(self.child().env(CHILD_SERVES, VERBOSE), Verbose)
     }
 
     fn serve_here_or_in(self, child: Program, service: impl Service + 'static) -> Server {
@@ -125,7 +124,7 @@ impl Subject {
         this.env(CHILDS_LOCK, self.lock.name()).silent()
     }
 
-    /// What most scenarios serve: a chat, where clients can meet.
+    /// A chat, where clients can meet.
     pub(crate) fn chat_or_echo(self, max_line: usize) -> Server {
         if self.model.shares_memory() {
             self.chat(max_line)
@@ -197,7 +196,8 @@ pub(crate) fn is_a_child_now() -> bool {
     let service: Box<dyn Service> = match env::var(CHILD_SERVES).as_deref() {
         Ok(FRAGILE) => Box::new(Fragile::default()),
         Ok(VERBOSE) => Box::new(Verbose),
-        _ => {
+        Ok(other) => panic!("{other:?} is nothing that a child serves"),
+        Err(_) => {
             let lock = LockKind::ALL.into_iter().find(|lock| lock.name() == name);
             service(ServiceKind::Echo, lock.unwrap())
         }

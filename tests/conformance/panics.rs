@@ -60,17 +60,17 @@ impl Session for FragileSession {
     }
 }
 
+impl Drop for FragileSession {
+    fn drop(&mut self) {
+        assert!(!self.breaks_when_dropped, "{PLANNED}drop");
+    }
+}
+
 /// Where `peer` is served.
 pub(crate) fn which_process(peer: &mut Peer) -> Pid {
     peer.send("which process?\n");
     let process = peer.line().parse().unwrap();
     Pid::from_raw(process).unwrap()
-}
-
-impl Drop for FragileSession {
-    fn drop(&mut self) {
-        assert!(!self.breaks_when_dropped, "{PLANNED}drop");
-    }
 }
 
 /// Two workers under a pool. With a bystander on one, every victim comes to the other: it must survive each.

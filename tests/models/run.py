@@ -295,7 +295,7 @@ def find_bugs():
     found_all = True
     with tempfile.TemporaryDirectory(prefix="guardhouse-bugs-") as directory:
         tree = pathlib.Path(directory)
-        # With the same flags, what was built for the true sources serves for the copy, too.
+        # With the same settings, what was built for the true sources serves for the copy, too.
         for name in [".cargo", "src", "benches", "examples", "tests"]:
             shutil.copytree(ROOT / name, tree / name)
         for name in ["Cargo.toml", "Cargo.lock", "README.md"]:
