@@ -120,8 +120,8 @@ pub(crate) fn answers_what_the_clients_own_kernel_still_held_at_the_drain(subjec
     let server = server.drain(6 * PATIENCE).start().unwrap();
     // Somebody serves it: a flood comes no further than the backlog of a server that is slow to start.
     let mut peer = Peer::greeted(server.local_addr(), "hello");
-    // Every buffer on the way is full, in both directions.
     let child = (!shared).then(|| which_process(&mut peer));
+    // Every buffer on the way is full, in both directions.
     let flood = peer.flood_until("said before the signal\n", || {
         child.is_none_or(waits_to_send)
     });
