@@ -2,7 +2,7 @@
 
 use super::acceptor::{self, Acceptor, Newcomer};
 use super::warden::{Doing, Place, Seat, Warden};
-use super::{Buffers, Context, LAST_CALL};
+use super::{Buffers, Context, last_call};
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
 use crate::mailbox::{Mailbox, Missed, Posters, Stay};
@@ -184,11 +184,13 @@ impl<'a> House<'a> {
         let client = Client::new(seat.id, seat.addr, Arc::clone(&seat.mailbox));
         let mut connection = Connection::open(self.context.service, client, Stay::ToTheEnd);
 
-        let mut last_call = LAST_CALL;
+        let mut patience_left = None;
         while connection.stage() == Stage::Talking {
             // Whoever has seen the drain is not to be woken for it.
             let received = if self.context.shutdown.is_draining() {
-                socket::receive_within(stream, input, &mut last_call)
+                let patience =
+                    patience_left.get_or_insert_with(|| last_call(socket::unread(&seat.stream)));
+                socket::receive_within(stream, input, patience)
             } else {
                 seat.now(Doing::Listening);
                 socket::receive(stream, input, Wait::Block)

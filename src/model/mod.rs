@@ -156,9 +156,16 @@ const CHUNK: usize = 16 * 1024;
 /// Read at one call from a client who has a thread of its own, and has never sent so much at once.
 const FEW_WORDS: usize = 2 * 1024;
 
-/// For how long, in all, a draining server waits for more from a client that was busy: what it sent before may
-/// be held up by what it had sent before that.
-const LAST_CALL: Duration = Duration::from_millis(50);
+/// For how long, in all, a draining server waits for more from a client that was busy, and of whom `unread` bytes
+/// lay here when it saw the drain: what the client sent before may be held up by what it had sent before that.
+fn last_call(unread: u64) -> Duration {
+    /// What was on its way arrives.
+    const SOON: Duration = Duration::from_millis(50);
+    /// The client's own kernel may hold more, and be silent though there is room here: a lost segment is sent again
+    /// after 200 ms (`TCP_RTO_MIN` of Linux), and one that keeps a pace (BBR) was seen to rest for 100 ms.
+    const HELD_UP: Duration = Duration::from_millis(500);
+    if unread > CHUNK as u64 { HELD_UP } else { SOON }
+}
 
 /// What a thread needs to talk with any number of clients, one at a time.
 struct Buffers {

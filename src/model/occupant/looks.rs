@@ -10,7 +10,7 @@
 
 use super::{Occupant, Socket, send_now};
 use crate::connection::Stage;
-use crate::model::{Buffers, LAST_CALL};
+use crate::model::{Buffers, last_call};
 use crate::net::socket::{self, ACKNOWLEDGED_YET, LINGER};
 use crate::stats::Closed;
 use std::io::{self, IoSlice};
@@ -113,7 +113,8 @@ impl<S: Socket> Occupant<S> {
 
     /// A drain has begun, and this client is busy: says when to look again whether it still is.
     pub(in crate::model) fn call_last(&mut self, now: Instant) -> Instant {
-        let left = (LAST_CALL.as_millis() / ACKNOWLEDGED_YET.as_millis()) as u32;
+        let patience = last_call(socket::unread(self.stream.borrow()));
+        let left = (patience.as_millis() / ACKNOWLEDGED_YET.as_millis()) as u32;
         let next = now + ACKNOWLEDGED_YET;
         self.last_call = Some(LastCall { left, next });
         next
@@ -173,15 +174,28 @@ impl<S: Socket> Occupant<S> {
 mod tests {
     use super::*;
     use crate::client::Client;
+    use crate::model::CHUNK;
     use crate::service::Echo;
+    use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
+    use std::thread;
 
-    #[test]
-    fn an_idle_time_out_that_comes_up_in_a_drain_does_not_shorten_the_last_call() {
+    /// A client at a drain, of whom `unread` bytes lie here: for how long it is waited for when it says nothing more,
+    /// and its idle time-out comes up meanwhile.
+    fn waited_for(unread: usize) -> Duration {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (stream, _) = listener.accept().unwrap();
-        let mut occupant = Occupant::new(&Echo, Client::unheard(), stream, None);
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(9)))
+            .unwrap();
+        let mut text = vec![0; unread];
+        peer.write_all(&text).unwrap();
+        while socket::unread(&stream) < unread as u64 {
+            thread::yield_now();
+        }
+        let same = stream.try_clone().unwrap();
+        let mut occupant = Occupant::new(&Echo, Client::unheard(), same, None);
         let mut buffers = Buffers::new();
         let idle_timeout = Some(Duration::from_secs(9));
 
@@ -189,6 +203,7 @@ mod tests {
         // The idle time-out comes up between two looks. Whoever is to be looked at again, is.
         let idle = began + ACKNOWLEDGED_YET * 3 / 2;
         let mut times = vec![idle, occupant.call_last(began)];
+        stream.read_exact(&mut text).unwrap();
         let mut last = began;
         while let Some(first) = (0..times.len()).min_by_key(|&n| times[n]) {
             let now = times.swap_remove(first);
@@ -198,6 +213,20 @@ mod tests {
             }
         }
         assert_ne!(occupant.connection.stage(), Stage::Talking);
-        assert!(last - began >= LAST_CALL, "{:?}", last - began);
+        last - began
+    }
+
+    #[test]
+    fn an_idle_time_out_that_comes_up_in_a_drain_does_not_shorten_the_last_call() {
+        let waited = waited_for(0);
+        assert!(waited >= last_call(0), "{waited:?}");
+    }
+
+    #[test]
+    fn a_last_call_is_longer_when_the_clients_own_kernel_may_hold_more() {
+        let read_at_once = waited_for(CHUNK);
+        let more = waited_for(CHUNK + 1);
+        let lost_and_sent_again = Duration::from_millis(200);
+        assert!(more > lost_and_sent_again + read_at_once, "{more:?}");
     }
 }
