@@ -1,8 +1,9 @@
 //! What the blocking models share: a house with a warden, and a thread's conversation with one client.
 
 use super::acceptor::{self, Acceptor, Newcomer};
+use super::last_call::LastCall;
 use super::warden::{Doing, Place, Seat, Warden};
-use super::{Buffers, Context, last_call};
+use super::{Buffers, Context};
 use crate::client::Client;
 use crate::connection::{Connection, Stage};
 use crate::mailbox::{Mailbox, Missed, Posters, Stay};
@@ -184,13 +185,12 @@ impl<'a> House<'a> {
         let client = Client::new(seat.id, seat.addr, Arc::clone(&seat.mailbox));
         let mut connection = Connection::open(self.context.service, client, Stay::ToTheEnd);
 
-        let mut patience_left = None;
+        let mut last_call = LastCall::new(self.context.limits.drain);
         while connection.stage() == Stage::Talking {
             // Whoever has seen the drain is not to be woken for it.
             let received = if self.context.shutdown.is_draining() {
-                let patience =
-                    patience_left.get_or_insert_with(|| last_call(socket::unread(&seat.stream)));
-                socket::receive_within(stream, input, patience)
+                last_call.unread(socket::unread(&seat.stream));
+                socket::receive_within(stream, input, &mut last_call.left)
             } else {
                 seat.now(Doing::Listening);
                 socket::receive(stream, input, Wait::Block)

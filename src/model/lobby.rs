@@ -182,7 +182,8 @@ impl<'a> Lobby<'a> {
             occupant.end(buffers, Closed::Drained);
         } else if calls.any(Call::CLOSE | Call::LAST_CALL) {
             guest.calls.was_busy_after_all();
-            self.book.look_at(guest, occupant.call_last(Instant::now()));
+            self.book
+                .look_at(guest, occupant.call_last(Instant::now(), limits.drain));
         }
         if calls.any(Call::LOOK)
             && let Some(again) = occupant.look(Instant::now(), limits.idle_timeout, buffers)

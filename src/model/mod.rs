@@ -28,6 +28,7 @@ mod epoll;
 mod hybrid;
 mod iterative;
 mod kqueue;
+mod last_call;
 mod leader_followers;
 #[cfg(target_os = "linux")]
 pub(crate) mod lobby;
@@ -66,7 +67,6 @@ use crate::service::Service;
 use crate::shutdown::Shutdown;
 use crate::stats::Stats;
 use std::io;
-use std::time::Duration;
 use thiserror::Error;
 
 /// What a model gets to run with.
@@ -155,17 +155,6 @@ const CHUNK: usize = 16 * 1024;
 
 /// Read at one call from a client who has a thread of its own, and has never sent so much at once.
 const FEW_WORDS: usize = 2 * 1024;
-
-/// For how long, in all, a draining server waits for more from a client that was busy, and of whom `unread` bytes
-/// lay here when it saw the drain: what the client sent before may be held up by what it had sent before that.
-fn last_call(unread: u64) -> Duration {
-    /// What was on its way arrives.
-    const SOON: Duration = Duration::from_millis(50);
-    /// The client's own kernel may hold more, and be silent though there is room here: a lost segment is sent again
-    /// after 200 ms (`TCP_RTO_MIN` of Linux), and one that keeps a pace (BBR) was seen to rest for 100 ms.
-    const HELD_UP: Duration = Duration::from_millis(500);
-    if unread > CHUNK as u64 { HELD_UP } else { SOON }
-}
 
 /// What a thread needs to talk with any number of clients, one at a time.
 struct Buffers {

@@ -16,7 +16,7 @@ use crate::poller::Interest;
 use crate::service::Service;
 use crate::stats::Closed;
 use crate::sync::OwnedPermit;
-use looks::{LastCall, Parting};
+use looks::{Called, Parting};
 use std::borrow::Borrow;
 use std::io::{self, IoSlice};
 use std::net::TcpStream;
@@ -44,7 +44,7 @@ pub(super) struct Occupant<S = TcpStream> {
     pub(super) parting: Option<Parting>,
     /// The drain found it idle and ended it.
     pub(super) was_idle: bool,
-    last_call: Option<LastCall>,
+    called: Option<Called>,
     /// When it last sent something or took something of an answer.
     active: Instant,
     /// What it never got, as far as that was counted before the end.
@@ -83,7 +83,7 @@ impl<S: Socket> Occupant<S> {
             steady: false,
             parting: None,
             was_idle: false,
-            last_call: None,
+            called: None,
             active: Instant::now(),
             untaken: None,
             missed: Missed::default(),

@@ -133,6 +133,7 @@ pub(crate) fn answers_what_the_clients_own_kernel_still_held_at_the_drain(subjec
     });
     // Its kernel may take its time, though there is room now.
     peer.takes_back(&flood, flood.sent);
+    // Were it silent, it would be waited for.
     peer.finish();
     assert_eq!(peer.rest(), "");
     let stats = server.wait().unwrap();

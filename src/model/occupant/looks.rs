@@ -10,7 +10,8 @@
 
 use super::{Occupant, Socket, send_now};
 use crate::connection::Stage;
-use crate::model::{Buffers, last_call};
+use crate::model::Buffers;
+use crate::model::last_call::LastCall;
 use crate::net::socket::{self, ACKNOWLEDGED_YET, LINGER};
 use crate::stats::Closed;
 use std::io::{self, IoSlice};
@@ -28,9 +29,9 @@ pub(crate) enum Parting {
 
 /// Of a client that was busy when a drain began.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LastCall {
-    /// How often it may still be found with nothing to say before its input is over.
-    left: u32,
+pub(super) struct Called {
+    /// How long it may still be found with nothing to say before its input is over.
+    call: LastCall,
     /// When it is to be looked at again, and not before, whatever else comes up.
     next: Instant,
 }
@@ -89,8 +90,8 @@ impl<S: Socket> Occupant<S> {
             Some(Parting::Acknowledgement(_)) => {
                 self.look_for_acknowledgement(now, &mut buffers.input)
             }
-            None => match self.last_call {
-                Some(call) => self.look_for_more(call, now, &mut buffers.reply, send),
+            None => match self.called {
+                Some(called) => self.look_for_more(called, now, &mut buffers.reply, send),
                 None => self.look_for_life(now, idle_timeout?),
             },
         }
@@ -111,40 +112,41 @@ impl<S: Socket> Occupant<S> {
         Some(again)
     }
 
-    /// A drain has begun, and this client is busy: says when to look again whether it still is.
-    pub(in crate::model) fn call_last(&mut self, now: Instant) -> Instant {
-        let patience = last_call(socket::unread(self.stream.borrow()));
-        let left = (patience.as_millis() / ACKNOWLEDGED_YET.as_millis()) as u32;
+    /// A drain has begun that takes `drain` at most, and this client is busy: says when to look again whether it still is.
+    pub(in crate::model) fn call_last(&mut self, now: Instant, drain: Duration) -> Instant {
         let next = now + ACKNOWLEDGED_YET;
-        self.last_call = Some(LastCall { left, next });
+        let mut call = LastCall::new(drain);
+        call.unread(socket::unread(self.stream.borrow()));
+        self.called = Some(Called { call, next });
         next
     }
 
     fn look_for_more(
         &mut self,
-        mut call: LastCall,
+        mut called: Called,
         now: Instant,
         reply: &mut Vec<u8>,
         send: impl FnMut(BorrowedFd<'_>, &[IoSlice<'_>]) -> io::Result<usize>,
     ) -> Option<Instant> {
-        if now < call.next {
+        if now < called.next {
             // An idle time-out that was set before the drain. Were it followed up, it would be a second series of looks.
             return None;
         }
-        if self.connection.stage() == Stage::Talking
-            && !self.connection.is_blocked()
-            && socket::unread(self.stream.borrow()) == 0
+        let unread = socket::unread(self.stream.borrow());
+        let call = &mut called.call;
+        call.unread(unread);
+        if self.connection.stage() == Stage::Talking && !self.connection.is_blocked() && unread == 0
         {
-            let Some(left) = call.left.checked_sub(1) else {
-                self.last_call = None;
+            if call.left.is_zero() {
+                self.called = None;
                 self.end_through(reply, Closed::Drained, send);
                 return None;
-            };
-            call.left = left;
+            }
+            call.left = call.left.saturating_sub(ACKNOWLEDGED_YET);
         }
-        call.next = now + ACKNOWLEDGED_YET;
-        self.last_call = Some(call);
-        Some(call.next)
+        called.next = now + ACKNOWLEDGED_YET;
+        self.called = Some(called);
+        Some(called.next)
     }
 
     fn look_for_life(&mut self, now: Instant, idle_timeout: Duration) -> Option<Instant> {
@@ -180,53 +182,84 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::thread;
 
-    /// A client at a drain, of whom `unread` bytes lie here: for how long it is waited for when it says nothing more,
-    /// and its idle time-out comes up meanwhile.
-    fn waited_for(unread: usize) -> Duration {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (mut stream, _) = listener.accept().unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(9)))
-            .unwrap();
-        let mut text = vec![0; unread];
-        peer.write_all(&text).unwrap();
-        while socket::unread(&stream) < unread as u64 {
-            thread::yield_now();
-        }
-        let same = stream.try_clone().unwrap();
-        let mut occupant = Occupant::new(&Echo, Client::unheard(), same, None);
-        let mut buffers = Buffers::new();
-        let idle_timeout = Some(Duration::from_secs(9));
+    const PATIENCE: Duration = Duration::from_secs(9);
 
-        let began = Instant::now();
-        // The idle time-out comes up between two looks. Whoever is to be looked at again, is.
-        let idle = began + ACKNOWLEDGED_YET * 3 / 2;
-        let mut times = vec![idle, occupant.call_last(began)];
-        stream.read_exact(&mut text).unwrap();
-        let mut last = began;
-        while let Some(first) = (0..times.len()).min_by_key(|&n| times[n]) {
-            let now = times.swap_remove(first);
-            if occupant.connection.stage() == Stage::Talking {
-                last = now;
-                times.extend(occupant.look(now, idle_timeout, &mut buffers));
+    /// A client that was busy at a drain, and has said nothing.
+    struct Silent {
+        peer: TcpStream,
+        stream: TcpStream,
+        occupant: Occupant,
+        buffers: Buffers,
+        began: Instant,
+        /// When to look at it.
+        times: Vec<Instant>,
+    }
+
+    impl Silent {
+        fn called() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let same = stream.try_clone().unwrap();
+            let mut occupant = Occupant::new(&Echo, Client::unheard(), same, None);
+            let began = Instant::now();
+            let times = vec![occupant.call_last(began, PATIENCE)];
+            Self {
+                peer,
+                stream,
+                occupant,
+                buffers: Buffers::new(),
+                began,
+                times,
             }
         }
-        assert_ne!(occupant.connection.stage(), Stage::Talking);
-        last - began
+
+        /// The first of the times has come. Whoever is to be looked at again, is.
+        fn look(&mut self) -> Option<Instant> {
+            let first = (0..self.times.len()).min_by_key(|&n| self.times[n])?;
+            let now = self.times.swap_remove(first);
+            let again = self.occupant.look(now, Some(PATIENCE), &mut self.buffers);
+            self.times.extend(again);
+            Some(now)
+        }
+
+        /// For how long it is waited for when it says nothing more.
+        fn waited_for(&mut self) -> Duration {
+            let mut last = self.began;
+            while self.occupant.connection.stage() == Stage::Talking {
+                last = self.look().expect("it is looked at until it is over");
+            }
+            last - self.began
+        }
     }
 
     #[test]
     fn an_idle_time_out_that_comes_up_in_a_drain_does_not_shorten_the_last_call() {
-        let waited = waited_for(0);
-        assert!(waited >= last_call(0), "{waited:?}");
+        let mut silent = Silent::called();
+        let undisturbed = silent.waited_for();
+        let mut disturbed = Silent::called();
+        // It comes up between two looks.
+        let idle = disturbed.began + ACKNOWLEDGED_YET * 3 / 2;
+        disturbed.times.push(idle);
+        assert_eq!(disturbed.waited_for(), undisturbed);
     }
 
     #[test]
-    fn a_last_call_is_longer_when_the_clients_own_kernel_may_hold_more() {
-        let read_at_once = waited_for(CHUNK);
-        let more = waited_for(CHUNK + 1);
+    fn a_last_call_is_longer_when_a_look_finds_more_than_one_read_takes() {
+        let mut silent = Silent::called();
+        let undisturbed = silent.waited_for();
+        let mut held_up = Silent::called();
+        let mut text = vec![0; CHUNK + 1];
+        held_up.peer.write_all(&text).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while socket::unread(&held_up.stream) < text.len() as u64 {
+            assert!(Instant::now() < deadline, "what was sent has not come");
+            thread::yield_now();
+        }
+        held_up.look();
+        held_up.stream.read_exact(&mut text).unwrap();
         let lost_and_sent_again = Duration::from_millis(200);
-        assert!(more > lost_and_sent_again + read_at_once, "{more:?}");
+        assert!(held_up.waited_for() > undisturbed + lost_and_sent_again);
     }
 }

@@ -47,7 +47,7 @@ impl<P: Poller> Reactor<'_, P> {
         stats.drain_began(idle.len() as u64, busy.len() as u64, limits.drain);
         let now = Instant::now();
         for key in busy {
-            let at = self.clients[key].call_last(now);
+            let at = self.clients[key].call_last(now, limits.drain);
             let id = self.clients[key].connection.client().id();
             self.timers.set(at, key, id);
         }

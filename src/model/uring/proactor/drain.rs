@@ -79,7 +79,7 @@ impl Proactor<'_> {
         let now = Instant::now();
         for key in busy {
             if let Some(Place::Guest(guest)) = self.places.get_mut(key) {
-                let at = guest.occupant.call_last(now);
+                let at = guest.occupant.call_last(now, limits.drain);
                 self.timers.set(at, key, guest.id());
             }
         }
