@@ -133,9 +133,7 @@ pub(crate) fn answers_what_the_clients_own_kernel_still_held_at_the_drain(subjec
     });
     // Its kernel may take its time, though there is room now.
     peer.takes_back(&flood, flood.sent);
-    // Were it silent, it would be waited for.
-    peer.finish();
-    assert_eq!(peer.rest(), "");
+    assert_eq!(peer.rest(), "", "says nothing more, and is closed");
     let stats = server.wait().unwrap();
     assert_eq!((stats.drained, stats.forced), (1, 0), "{stats:?}");
     assert_eq!(stats.lost_messages, 0);

@@ -238,6 +238,7 @@ mod tests {
     fn an_idle_time_out_that_comes_up_in_a_drain_does_not_shorten_the_last_call() {
         let mut silent = Silent::called();
         let undisturbed = silent.waited_for();
+        assert!(undisturbed >= LastCall::new(PATIENCE).left);
         let mut disturbed = Silent::called();
         // It comes up between two looks.
         let idle = disturbed.began + ACKNOWLEDGED_YET * 3 / 2;
