@@ -12,6 +12,7 @@ mod drain;
 mod guest;
 mod inputs;
 mod needs;
+mod op;
 mod outgoing;
 mod places;
 mod ring;
@@ -20,9 +21,10 @@ mod send;
 pub(super) use self::needs::check;
 
 use self::guest::Receive;
+use self::op::{Completion, Op};
 use self::outgoing::Outgoing;
 use self::places::Place;
-use self::ring::{Completion, Op, Ring, Until};
+use self::ring::{Ring, Until};
 use crate::model::loops::Entrance;
 use crate::model::phase::Phase;
 use crate::model::rings::Rings;
@@ -146,7 +148,7 @@ impl<'a> Proactor<'a> {
 
     /// Submits everything. Whatever was not sent is back in its mailbox afterwards, before anybody is served again.
     fn enter(&mut self, until: Until) -> io::Result<()> {
-        let entered = self.ring.enter(&self.outgoing, until);
+        let entered = self.ring.enter(&mut self.outgoing, until);
         if entered.is_err() {
             // Nobody knows what of it was sent. The clients are cut off, and must not get it twice before that.
             self.outgoing.begin_anew();

@@ -1,7 +1,7 @@
 //! Who comes in: the kernel accepts by itself, and the proactor lets in whom it accepted. Only where it has failed, or an
 //! acceptor deals clients to several loops, it is merely watched who comes.
 
-use super::ring::Op;
+use super::op::Op;
 use super::{ENTRANCE, Proactor};
 use crate::model::acceptor::Accepted;
 use crate::model::loops::Entrance;

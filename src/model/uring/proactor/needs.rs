@@ -9,7 +9,7 @@ use std::{fs, io};
 /// Tries whether this machine gives us a ring, by making one.
 pub(in crate::model::uring) fn check() -> Result<(), Unsupported> {
     let mut ring = ring()?;
-    ring.enter(&Outgoing::new(), Until::Polled)
+    ring.enter(&mut Outgoing::new(), Until::Polled)
         .map_err(refused(Call::Enter))
 }
 

@@ -6,6 +6,9 @@
 //! What many clients are sent, a segment of a log, is not copied for each: its bytes are borrowed from where they lie, until
 //! they are submitted.
 
+#[cfg(test)]
+mod tests;
+
 use super::send::Send;
 use crate::log::Segment;
 use std::io::IoSlice;
@@ -34,8 +37,8 @@ pub(super) struct Outgoing {
     sends: Vec<Send>,
     /// Of sends with several messages: which send, and how long a message.
     lengths: Vec<(u32, u32)>,
-    /// Where borrowed bytes lie.
-    borrowed: Vec<Segment>,
+    /// Where borrowed bytes lie: from this send on, up to the next one's, of those that borrow.
+    borrowed: Vec<(u32, Segment)>,
     /// From 1: round 0 is nobody's.
     round: u64,
 }
@@ -67,16 +70,27 @@ impl Outgoing {
         if mine.round == self.round || !is_small {
             return false;
         }
-        let Some(room) = self.bytes.get_mut(self.used..self.used + bytes.len()) else {
+        let Self { used, sends, .. } = self;
+        let Some(room) = self.bytes.get_mut(*used..*used + bytes.len()) else {
             return false;
         };
+        // A list that has to grow is a matter for `gather`, too: whoever might do that here keeps more on its stack.
+        if sends.len() == sends.capacity() {
+            return false;
+        }
+        *mine = Gathered {
+            round: self.round,
+            index: sends.len() as u32,
+        };
+        let (fd, address) = (stream.as_raw_fd(), room.as_ptr().addr());
+        sends.push(Send::new(key, fd, address, bytes.len()));
+        *used += bytes.len();
         room.copy_from_slice(bytes);
-        self.begin(mine, key, stream, bytes.len());
-        self.used += bytes.len();
         true
     }
 
     /// Appends bytes for which there is room.
+    #[inline]
     fn append(&mut self, bytes: &[u8]) {
         self.bytes[self.used..][..bytes.len()].copy_from_slice(bytes);
         self.used += bytes.len();
@@ -103,19 +117,21 @@ impl Outgoing {
         segment: &Segment,
         skip: usize,
     ) -> Option<usize> {
-        if mine.round == self.round || self.borrowed.len() >= Send::MOST_BORROWED {
+        let bytes = &segment.as_bytes()[skip..];
+        if mine.round == self.round || bytes.len() > Send::LONGEST {
             return None;
         }
-        let bytes = &segment.as_bytes()[skip..];
-        if !self.borrowed.last().is_some_and(|last| last.is(segment)) {
-            self.borrowed.push(segment.clone());
+        let index = self.sends.len() as u32;
+        let last = self.borrowed.last();
+        if !last.is_some_and(|(_, last)| last.is(segment)) {
+            self.borrowed.push((index, segment.clone()));
         }
         *mine = Gathered {
             round: self.round,
-            index: self.sends.len() as u32,
+            index,
         };
         let mut send = Send::new(key, stream.as_raw_fd(), bytes.as_ptr().addr(), bytes.len());
-        send.borrows(self.borrowed.len() - 1);
+        send.borrows();
         self.sends.push(send);
         Some(bytes.len())
     }
@@ -155,15 +171,15 @@ impl Outgoing {
         let end = self.used;
         let send = &self.sends[index as usize];
         let len = send.len();
-        let (borrows, here) = (send.borrowed().is_some(), self.range(index));
-        let moves = borrows || here.end != end;
+        let (lender, here) = (self.lender(index), self.range(index));
+        let moves = lender.is_some() || here.end != end;
         let moved = if moves { len } else { 0 };
         if len + more > LONGEST || end + moved + more > ROOM {
             return None;
         }
         if moves {
-            if let Some(place) = send.borrowed() {
-                let bytes = &self.borrowed[place].as_bytes()[here];
+            if let Some(lender) = lender {
+                let bytes = &self.borrowed[lender].1.as_bytes()[here];
                 self.bytes[end..end + len].copy_from_slice(bytes);
             } else {
                 self.bytes.copy_within(here, end);
@@ -181,11 +197,20 @@ impl Outgoing {
         Some(())
     }
 
+    /// Which of `borrowed` a client's bytes are borrowed from, if they are.
+    fn lender(&self, index: u32) -> Option<usize> {
+        if !self.sends[index as usize].is_borrowed() {
+            return None;
+        }
+        let up_to_here = self.borrowed.partition_point(|(from, _)| *from <= index);
+        Some(up_to_here - 1)
+    }
+
     /// Where a client's bytes are, in what they are borrowed from or in ours.
     fn range(&self, index: u32) -> Range<usize> {
         let send = &self.sends[index as usize];
-        let memory = match send.borrowed() {
-            Some(place) => self.borrowed[place].as_bytes(),
+        let memory = match self.lender(index) {
+            Some(lender) => self.borrowed[lender].1.as_bytes(),
             None => &self.bytes,
         };
         let at = send.address() - memory.as_ptr().addr();
@@ -204,6 +229,15 @@ impl Outgoing {
         &self.sends
     }
 
+    /// Hushes a send that is the only one, and says whether there is one.
+    pub(super) fn hush_one_alone(&mut self) -> bool {
+        let [alone] = &mut self.sends[..] else {
+            return false;
+        };
+        alone.hush();
+        true
+    }
+
     /// The bytes of a client, if it has any here.
     pub(super) fn find(&self, mine: Gathered) -> Option<&[u8]> {
         if mine.round != self.round {
@@ -214,8 +248,8 @@ impl Outgoing {
             return None;
         }
         let range = self.range(mine.index);
-        let found = match send.borrowed() {
-            Some(place) => &self.borrowed[place].as_bytes()[range],
+        let found = match self.lender(mine.index) {
+            Some(lender) => &self.borrowed[lender].1.as_bytes()[range],
             None => &self.bytes[range],
         };
         (!found.is_empty()).then_some(found)
@@ -260,144 +294,5 @@ impl Outgoing {
         self.lengths.clear();
         self.borrowed.clear();
         self.round += 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::log::Log;
-    use std::fs::File;
-    use std::os::fd::AsFd;
-
-    fn gather(outgoing: &mut Outgoing, mine: &mut Gathered, messages: &[&[u8]]) -> bool {
-        let null = File::open("/dev/null").unwrap();
-        let slices: Vec<IoSlice<'_>> = messages.iter().map(|m| IoSlice::new(m)).collect();
-        let all: usize = messages.iter().map(|message| message.len()).sum();
-        if let [one] = messages
-            && outgoing.gather_first(mine, 7, null.as_fd(), one)
-        {
-            return true;
-        }
-        let gathered = outgoing.gather(mine, 7, null.as_fd(), &slices);
-        assert!(gathered.is_none_or(|bytes| bytes == all));
-        gathered.is_some()
-    }
-
-    #[test]
-    fn a_client_has_one_send_and_its_bytes_lie_together() {
-        let mut outgoing = Outgoing::new();
-        let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
-        assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
-        assert!(gather(&mut outgoing, &mut bob, &[b"two", b"three"]));
-        assert!(gather(&mut outgoing, &mut ann, &[b"four", b"five"]));
-        assert!(gather(&mut outgoing, &mut ann, &[b"six"]));
-        assert_eq!(outgoing.find(ann).unwrap(), b"onefourfivesix");
-        assert_eq!(outgoing.find(bob).unwrap(), b"twothree");
-        assert_eq!(outgoing.sends().len(), 2);
-    }
-
-    #[test]
-    fn nothing_takes_no_place_and_what_follows_is_not_mixed_up() {
-        let mut outgoing = Outgoing::new();
-        let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
-        assert!(gather(&mut outgoing, &mut ann, &[b""]));
-        assert!(outgoing.sends().is_empty());
-        assert!(gather(&mut outgoing, &mut bob, &[b"bob's"]));
-        assert!(gather(&mut outgoing, &mut ann, &[b"ann's"]));
-        assert!(gather(&mut outgoing, &mut ann, &[b" too"]));
-        assert_eq!(outgoing.find(ann).unwrap(), b"ann's too");
-        assert_eq!(outgoing.find(bob).unwrap(), b"bob's");
-        assert_eq!(
-            outgoing.rest(ann, 1),
-            [b"nn's".as_slice().into(), b" too".as_slice().into()] as [Box<[u8]>; 2]
-        );
-    }
-
-    #[test]
-    fn what_was_not_sent_is_found_again_message_by_message() {
-        let mut outgoing = Outgoing::new();
-        let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
-        assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
-        assert!(gather(&mut outgoing, &mut bob, &[b"else"]));
-        assert!(gather(&mut outgoing, &mut ann, &[b"two", b"three"]));
-        let rest = |sent| -> Vec<String> {
-            let text = |piece: Box<[u8]>| String::from_utf8(piece.into()).unwrap();
-            outgoing.rest(ann, sent).into_iter().map(text).collect()
-        };
-        assert_eq!(rest(0), ["one", "two", "three"]);
-        assert_eq!(rest(1), ["ne", "two", "three"]);
-        assert_eq!(rest(3), ["two", "three"]);
-        assert_eq!(rest(10), ["e"]);
-        assert_eq!(outgoing.rest(bob, 2), [b"se".as_slice().into()]);
-    }
-
-    #[test]
-    fn what_many_are_sent_is_borrowed_and_copied_only_when_more_is_to_follow_it() {
-        let log = Log::new(99);
-        let begin = log.end();
-        log.append(b"said once\n");
-        let mut segments = Vec::new();
-        log.read(begin, 99, |segment| segments.push(segment));
-        let null = File::open("/dev/null").unwrap();
-        let mut outgoing = Outgoing::new();
-        let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
-        for (mine, skip, len) in [(&mut ann, 0, 10), (&mut bob, 5, 5)] {
-            let taken = outgoing.borrow(mine, 7, null.as_fd(), &segments[0], skip);
-            assert_eq!(taken, Some(len));
-        }
-        let there = outgoing.find(ann).unwrap();
-        assert!(std::ptr::eq(there, segments[0].as_bytes()));
-        assert!(
-            outgoing
-                .borrow(&mut ann, 7, null.as_fd(), &segments[0], 0)
-                .is_none()
-        );
-        assert!(gather(&mut outgoing, &mut ann, &[b"more"]));
-        assert_eq!(outgoing.find(ann).unwrap(), b"said once\nmore");
-        assert_eq!(outgoing.find(bob).unwrap(), b"once\n");
-        let rest: Vec<_> = outgoing.rest(ann, 12);
-        assert_eq!(rest, [b"re".as_slice().into()]);
-        assert_eq!(outgoing.rest(bob, 2), [b"ce\n".as_slice().into()]);
-        outgoing.withdraw(&mut bob);
-        assert!(outgoing.find(bob).is_none());
-    }
-
-    #[test]
-    fn too_much_for_one_client_or_for_the_turn_is_not_taken_at_all() {
-        let mut outgoing = Outgoing::new();
-        let long = vec![b'x'; LONGEST];
-        assert!(!gather(
-            &mut outgoing,
-            &mut Gathered::default(),
-            &[&long, b"more"]
-        ));
-        assert!(outgoing.sends().is_empty());
-        let mut clients = 0;
-        while !outgoing.is_full() {
-            let mut mine = Gathered::default();
-            assert!(gather(&mut outgoing, &mut mine, &[&long]));
-            assert!(!gather(&mut outgoing, &mut mine, &[b"more"]));
-            clients += 1;
-        }
-        assert_eq!(clients, ROOM / LONGEST);
-        let one_more = gather(&mut outgoing, &mut Gathered::default(), &[b"one byte more"]);
-        assert!(!one_more);
-    }
-
-    #[test]
-    fn what_is_withdrawn_or_of_an_earlier_round_is_not_found() {
-        let mut outgoing = Outgoing::new();
-        let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
-        assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
-        assert!(gather(&mut outgoing, &mut bob, &[b"two"]));
-        let before = ann;
-        outgoing.withdraw(&mut ann);
-        assert!(outgoing.find(ann).is_none() && outgoing.find(before).is_none());
-        assert_eq!(outgoing.find(bob).unwrap(), b"two");
-        outgoing.begin_anew();
-        assert!(outgoing.find(bob).is_none());
-        assert!(gather(&mut outgoing, &mut bob, &[b"again"]));
-        assert_eq!(outgoing.find(bob).unwrap(), b"again");
     }
 }

@@ -10,7 +10,8 @@
 
 use super::Proactor;
 use super::guest::{Guest, Receive};
-use super::ring::{Op, Ring};
+use super::op::Op;
+use super::ring::Ring;
 use crate::client::Client;
 use crate::connection::Stage;
 use crate::mailbox::Mailbox;

@@ -6,54 +6,51 @@
 //! | accept, receive | once | again and again, until told otherwise, the last time without `more` |
 //! | watch | once | once |
 //! | cancel | once | what it cancels completes; by itself, it says nothing |
-//! | send | gathered in [`Outgoing`] | only where not everything was sent |
+//! | send | gathered in [`Outgoing`] | once, or only where not everything was sent |
 //!
 //! A send may not block (`MSG_DONTWAIT`), so the kernel does not keep it: when the call that submitted it is back, it is
-//! over. That is why it may have its bytes from a buffer that is filled anew each turn. `MSG_WAITALL` makes the kernel
-//! tell a send that was cut short from one that went out, and only the former completes. When more complete than the
-//! kernel has room to put down, it is asked for the rest before [`Ring::enter`] returns: a send that says nothing by then
+//! over. That is why it may have its bytes from a buffer that is filled anew each turn. When more complete than the kernel
+//! has room to put down, it is asked for the rest before [`Ring::enter`] returns: a send of which nothing is heard by then
 //! has gone out.
+//!
+//! A send can be *hushed* (`IOSQE_CQE_SKIP_SUCCESS`): it completes only if not everything was sent. Sends that are not end
+//! a wait for anything to happen, since they are the first thing that does. Where many are sent to, that costs nothing: when
+//! the last of them is, something has come from the first. To hush them would cost: the kernel takes note of each in a place
+//! that the processors where bytes arrive for us read all the time. A turn that sends to one client, as most do while there
+//! is little to do, is hushed: it would go to the kernel twice.
+//!
+//! ```text
+//!                         one send: hushed
+//!   to wait for anything ------------------+------------------------------------> back, with what has happened
+//!                     |                    ^
+//!                     | several: aloud     | nothing has, but the sends
+//!                     +--------------------+------------------------------------> back, with what has happened
+//!                                            something came meanwhile
+//! ```
 #![allow(unsafe_code)]
 
-mod op;
+mod call;
 #[cfg(test)]
 mod tests;
 
-pub(super) use op::{Completion, Op, SEND, Unsent, data};
+pub(super) use call::{Until, setup};
 
 use super::inputs::{GROUP, Input, Inputs};
+use super::op::{ACCEPT, CANCEL, Completion, Op, SEND, Unsent, data, tag};
 use super::outgoing::Outgoing;
 use super::send::Send;
-use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
-use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
-use op::{ACCEPT, CANCEL, tag};
+use call::enter;
+use io_uring::types::{CancelBuilder, Fd};
+use io_uring::{IoUring, cqueue, opcode, squeue};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::time::Duration;
-
-/// Submitted at one call.
-const SUBMISSIONS: u32 = 512;
-
-/// Completions that the kernel can put down before we take any. It keeps what exceeds that until it is asked again.
-const COMPLETIONS: u32 = 2048;
 
 /// `SOCK_CLOEXEC`, which accept takes with this number.
 const CLOSE_ON_EXEC: i32 = rustix::net::SocketFlags::CLOEXEC.bits() as i32;
-
-/// How long an [`Ring::enter`] waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Until {
-    /// Everything is submitted. What has happened meanwhile may be told later.
-    Submitted,
-    /// What has happened already is told.
-    Polled,
-    /// Something has happened, or the time is over (`None`: for ever), or a signal came.
-    Happened(Option<Duration>),
-}
 
 pub(super) struct Ring {
     queues: ManuallyDrop<IoUring>,
@@ -200,15 +197,25 @@ impl Ring {
     ///
     /// # Errors
     /// When the kernel does not take it; the ring is then of no use any more.
-    pub(super) fn enter(&mut self, outgoing: &Outgoing, until: Until) -> io::Result<()> {
+    pub(super) fn enter(&mut self, outgoing: &mut Outgoing, until: Until) -> io::Result<()> {
         if self.broken {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         self.inputs.publish();
-        let entered = self.submit(outgoing, until);
-        self.broken |= entered.is_err();
+        let waits = matches!(until, Until::Happened(_)) && !outgoing.sends().is_empty();
+        let hushed = waits && outgoing.hush_one_alone();
+        let mut entered = self.submit(outgoing, until);
         self.collect();
+        if waits && !hushed && entered.is_ok() && self.has_nothing_to_tell() {
+            entered = enter(&self.queues, until);
+            self.collect();
+        }
+        self.broken |= entered.is_err();
         entered
+    }
+
+    fn has_nothing_to_tell(&self) -> bool {
+        self.happened.is_empty() && self.arrivals.is_empty() && self.unsent.is_empty()
     }
 
     fn submit(&mut self, outgoing: &Outgoing, until: Until) -> io::Result<()> {
@@ -263,7 +270,11 @@ impl Ring {
         drop(queue);
         // SAFETY: so many were written to the spare capacity, beginning with its first.
         unsafe { self.happened.set_len(from + taken) };
-        if !Completion::are_of_many(&self.happened[from..]) {
+        // The sends of this turn come first, all in a row.
+        let others = from + Completion::whole_sends_before_others(&self.happened[from..]);
+        if Completion::are_of_many(&self.happened[others..]) {
+            self.happened.drain(from..others);
+        } else {
             self.sort_out(from);
         }
     }
@@ -278,6 +289,9 @@ impl Ring {
             ..
         } = self;
         let sorted = happened.split_off(from).into_iter().filter(|completion| {
+            if completion.is_whole_send() {
+                return false;
+            }
             if completion.tag() == SEND {
                 unsent.push(Unsent {
                     key: completion.key(),
@@ -333,50 +347,5 @@ impl Drop for Ring {
         }
         // SAFETY: nor are these, by us or by the kernel.
         unsafe { ManuallyDrop::drop(&mut self.inputs) };
-    }
-}
-
-/// Queues as ours are: the thread that calls this submits, and completions are put down only while it waits for them.
-///
-/// # Errors
-/// What the kernel says: see [`needs`](super::needs) for what that means.
-pub(super) fn setup() -> io::Result<IoUring> {
-    IoUring::builder()
-        .setup_single_issuer()
-        .setup_coop_taskrun()
-        .setup_defer_taskrun()
-        .setup_taskrun_flag()
-        .setup_submit_all()
-        .setup_cqsize(COMPLETIONS)
-        .build(SUBMISSIONS)
-}
-
-/// `io_uring_enter(2)`, once.
-fn enter(ring: &IoUring, until: Until) -> io::Result<()> {
-    let submitter = ring.submitter();
-    // SAFETY: nobody has the submission queue at the moment: whoever fills it drops it before.
-    let queued = unsafe { ring.submission_shared() }.len() as u32;
-    let (least, flags) = match until {
-        Until::Submitted => (0, EnterFlags::empty()),
-        Until::Polled => (0, EnterFlags::GETEVENTS),
-        Until::Happened(None) => (1, EnterFlags::GETEVENTS),
-        Until::Happened(Some(_)) => (1, EnterFlags::GETEVENTS | EnterFlags::EXT_ARG),
-    };
-    let entered = if let Until::Happened(Some(timeout)) = until {
-        let timeout = Timespec::from(timeout);
-        let args = SubmitArgs::new().timespec(&timeout);
-        // SAFETY: the argument is what EXT_ARG says it is, and outlives the call.
-        unsafe { submitter.enter(queued, least, flags.bits(), Some(&args)) }
-    } else {
-        // SAFETY: there is no argument.
-        unsafe { submitter.enter::<()>(queued, least, flags.bits(), None) }
-    };
-    match entered {
-        Ok(_) => Ok(()),
-        Err(error) => match Errno::from_io_error(&error) {
-            // Interrupted; the time is over; short of memory for now, or of room for completions.
-            Some(Errno::INTR | Errno::TIME | Errno::AGAIN | Errno::BUSY) => Ok(()),
-            _ => Err(error),
-        },
     }
 }

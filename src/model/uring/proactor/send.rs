@@ -2,22 +2,19 @@
 //! submitted, and then be copied as it is.
 #![allow(unsafe_code)]
 
-use super::ring::{SEND, data};
+use super::op::{LENGTH, LONGEST_SEND, SEND, data};
 use io_uring::{opcode, squeue};
 use rustix::net::{RecvFlags, SendFlags};
 use std::os::fd::RawFd;
 
-/// Neither SIGPIPE nor waiting; and all of it, or the kernel says how much.
-const FLAGS: u32 = SendFlags::NOSIGNAL.bits()
-    | SendFlags::DONTWAIT.bits()
-    // rustix has it for receiving only; the number is the same.
-    | RecvFlags::WAITALL.bits();
+/// Neither SIGPIPE nor waiting.
+const FLAGS: u32 = SendFlags::NOSIGNAL.bits() | SendFlags::DONTWAIT.bits();
 
 /// In the user data: there are several messages in it.
 const SEVERAL: u64 = 1 << 8;
 
-/// In the user data: from here, up to the key, the place of what it borrows its bytes from, counted from 1.
-const BORROWED: u32 = 9;
+/// In the user data: its bytes are borrowed.
+const BORROWED: u64 = 1 << 9;
 
 /// An entry of the submission queue (`struct io_uring_sqe`), by the names that its fields have for a send.
 #[repr(C)]
@@ -31,7 +28,7 @@ pub(super) struct Send {
     address: u64,
     len: u32,
     message_flags: u32,
-    /// What comes back: that it was a send, and whose. The kernel does not look at it.
+    /// What comes back: that it was a send, whose, and of how many bytes. The kernel does not look at it.
     user_data: u64,
     zero: [u64; 3],
 }
@@ -40,18 +37,21 @@ const _: () = assert!(size_of::<Send>() == size_of::<squeue::Entry>());
 const _: () = assert!(align_of::<Send>() == align_of::<squeue::Entry>());
 
 impl Send {
+    /// Bytes that one can be of.
+    pub(super) const LONGEST: usize = LONGEST_SEND;
+
     #[inline]
     pub(super) fn new(key: u32, fd: RawFd, address: usize, len: usize) -> Self {
         Self {
             opcode: opcode::Send::CODE,
-            flags: squeue::Flags::SKIP_SUCCESS.bits(),
+            flags: 0,
             io_priority: 0,
             fd,
             destination: 0,
             address: address as u64,
             len: len as u32,
             message_flags: FLAGS,
-            user_data: data(SEND, key),
+            user_data: data(SEND, key) | (len as u64) << LENGTH,
             zero: [0; 3],
         }
     }
@@ -67,19 +67,23 @@ impl Send {
         self.user_data & SEVERAL != 0
     }
 
-    /// Places that there are for what is borrowed.
-    pub(super) const MOST_BORROWED: usize = (1 << (u32::BITS - BORROWED)) - 1;
-
-    /// Says where its bytes are borrowed from.
-    pub(super) fn borrows(&mut self, place: usize) {
-        debug_assert!(place < Self::MOST_BORROWED, "{place}");
-        self.user_data |= (place as u64 + 1) << BORROWED;
+    /// Says that its bytes are not among its sender's own.
+    pub(super) fn borrows(&mut self) {
+        self.user_data |= BORROWED;
     }
 
-    /// Where its bytes are borrowed from, if they are.
-    pub(super) fn borrowed(&self) -> Option<usize> {
-        let place = self.user_data as u32 >> BORROWED;
-        (place as usize).checked_sub(1)
+    pub(super) fn is_borrowed(&self) -> bool {
+        self.user_data & BORROWED != 0
+    }
+
+    /// Makes it complete only if not all of it goes out.
+    pub(super) fn hush(&mut self) {
+        self.flags = squeue::Flags::SKIP_SUCCESS.bits();
+        if self.opcode == opcode::Send::CODE {
+            // Without it, one that was cut short has gone out, to the kernel. rustix has it for receiving only; the number
+            // is the same.
+            self.message_flags |= RecvFlags::WAITALL.bits();
+        }
     }
 
     pub(super) fn address(&self) -> usize {
@@ -93,11 +97,12 @@ impl Send {
     /// Its bytes are its sender's own now, and there.
     pub(super) fn move_to(&mut self, address: usize) {
         self.address = address as u64;
-        self.user_data &= !(u64::from(u32::MAX) >> BORROWED << BORROWED);
+        self.user_data &= !BORROWED;
     }
 
     pub(super) fn lengthen(&mut self, more: usize) {
         self.len += more as u32;
+        self.user_data += (more as u64) << LENGTH;
     }
 
     /// Makes it do nothing.
@@ -105,6 +110,7 @@ impl Send {
         self.opcode = opcode::Nop::CODE;
         self.fd = -1;
         self.message_flags = 0;
+        self.user_data -= u64::from(self.len) << LENGTH;
         self.len = 0;
     }
 
@@ -130,16 +136,24 @@ mod tests {
     #[test]
     fn its_fields_are_where_the_kernel_looks_for_them() {
         let bytes = [0_u8; 300];
-        let ours = [
-            Send::new(0x12_3456, 77, bytes.as_ptr().addr(), bytes.len()),
+        let mut ours = [
+            Send::new(0x12_3456, 77, bytes.as_ptr().addr(), bytes.len() - 1),
             Send::new(u32::MAX, 0, bytes.as_ptr().addr(), 1),
         ];
-        let theirs = [(0x12_3456, 77, bytes.len()), (u32::MAX, 0, 1)].map(|(key, fd, len)| {
+        ours[0].lengthen(1);
+        ours[1].hush();
+        let theirs = [(0x12_3456, 77, bytes.len(), false), (u32::MAX, 0, 1, true)];
+        let theirs = theirs.map(|(key, fd, len, hushed)| {
+            let (waits_for_all, skips) = if hushed {
+                (RecvFlags::WAITALL.bits(), squeue::Flags::SKIP_SUCCESS)
+            } else {
+                (0, squeue::Flags::empty())
+            };
             opcode::Send::new(Fd(fd), bytes.as_ptr(), len as u32)
-                .flags(FLAGS as i32)
+                .flags((FLAGS | waits_for_all) as i32)
                 .build()
-                .flags(squeue::Flags::SKIP_SUCCESS)
-                .user_data(data(SEND, key))
+                .flags(skips)
+                .user_data(data(SEND, key) | (len as u64) << LENGTH)
         });
         let [ours, theirs] = [Send::entries(&ours), &theirs].map(|entries| {
             let words: Vec<_> = entries.iter().map(words).collect();
@@ -149,17 +163,20 @@ mod tests {
     }
 
     #[test]
-    fn a_withdrawn_one_does_nothing_and_says_nothing() {
-        let mut withdrawn = [Send::new(0, 0, 0, 9)];
-        withdrawn[0].withdraw();
-        let nothing = opcode::Nop::new()
-            .build()
-            .flags(squeue::Flags::SKIP_SUCCESS)
-            .user_data(data(SEND, 0));
-        assert_eq!(withdrawn[0].len(), 0);
-        let [withdrawn] = Send::entries(&withdrawn) else {
-            panic!("there is one");
-        };
-        assert_eq!(words(withdrawn), words(&nothing));
+    fn a_withdrawn_one_is_nothing_to_do_hushed_or_not() {
+        for skips in [squeue::Flags::empty(), squeue::Flags::SKIP_SUCCESS] {
+            let mut withdrawn = [Send::new(7, 0, 0, 9)];
+            withdrawn[0].withdraw();
+            if !skips.is_empty() {
+                withdrawn[0].hush();
+            }
+            let nothing = opcode::Nop::new().build();
+            let nothing = nothing.flags(skips).user_data(data(SEND, 7));
+            assert_eq!(withdrawn[0].len(), 0);
+            let [withdrawn] = Send::entries(&withdrawn) else {
+                panic!("there is one");
+            };
+            assert_eq!(words(withdrawn), words(&nothing));
+        }
     }
 }

@@ -1,3 +1,4 @@
+use super::call::{COMPLETIONS, SUBMISSIONS};
 use super::*;
 use crate::model::uring::proactor::needs;
 use crate::model::uring::proactor::outgoing::Gathered;
@@ -6,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
+use std::time::Duration;
 use std::{process, thread};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,13 +25,14 @@ fn ring() -> Option<(Ring, TcpStream, TcpStream)> {
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     let (server, _) = listener.accept().unwrap();
+    server.set_nodelay(true).unwrap();
     Some((ring, server, client))
 }
 
 fn happened(ring: &mut Ring) -> Completion {
     while !ring.has_completions() {
-        let nothing = Outgoing::new();
-        ring.enter(&nothing, Until::Happened(Some(PATIENCE)))
+        let mut nothing = Outgoing::new();
+        ring.enter(&mut nothing, Until::Happened(Some(PATIENCE)))
             .unwrap();
     }
     let mut completions = ring.take_completions();
@@ -38,57 +41,141 @@ fn happened(ring: &mut Ring) -> Completion {
     first
 }
 
+/// Submits sends aloud, and hushed, without waiting for anything else.
+const ALOUD_AND_HUSHED: [Until; 2] = [Until::Submitted, Until::Happened(Some(Duration::ZERO))];
+
+fn gather(outgoing: &mut Outgoing, key: u32, stream: BorrowedFd<'_>, bytes: &[u8]) {
+    let slices = [IoSlice::new(bytes)];
+    let gathered = outgoing.gather(&mut Gathered::default(), key, stream, &slices);
+    assert_eq!(gathered, Some(bytes.len()));
+}
+
 #[test]
-fn a_send_that_goes_out_says_nothing_and_is_over_when_it_was_submitted() {
+fn of_a_send_that_goes_out_nothing_is_told_and_it_is_over_when_it_was_submitted() {
     let Some((mut ring, server, mut client)) = ring() else {
         return;
     };
     let mut outgoing = Outgoing::new();
-    for word in ["first", "again"] {
-        let mut gathered = Gathered::default();
-        let slices = [IoSlice::new(word.as_bytes())];
-        outgoing.gather(&mut gathered, 7, server.as_fd(), &slices);
-        ring.enter(&outgoing, Until::Submitted).unwrap();
+    for until in ALOUD_AND_HUSHED {
+        gather(&mut outgoing, 7, server.as_fd(), b"words");
+        ring.enter(&mut outgoing, until).unwrap();
         assert!(ring.take_unsent().is_empty() && !ring.has_completions());
         // The kernel has no use for the bytes any more: they may be overwritten.
         outgoing.begin_anew();
     }
     let mut heard = [0; 10];
     client.read_exact(&mut heard).unwrap();
-    assert_eq!(&heard, b"firstagain");
+    assert_eq!(&heard, b"wordswords");
 }
 
 #[test]
 fn a_send_that_finds_no_room_says_how_far_it_came_before_anything_else_is_told() {
+    for until in ALOUD_AND_HUSHED {
+        let Some((mut ring, server, mut client)) = ring() else {
+            return;
+        };
+        let mut outgoing = Outgoing::new();
+        let chunk = vec![b'x'; 60_000];
+        let mut sent = 0;
+        let refused = loop {
+            gather(&mut outgoing, 7, server.as_fd(), &chunk);
+            ring.enter(&mut outgoing, until).unwrap();
+            outgoing.begin_anew();
+            match ring.take_unsent()[..] {
+                [] => sent += chunk.len(),
+                [unsent] => break unsent,
+                _ => panic!("one was submitted"),
+            }
+        };
+        assert_eq!(refused.key, 7);
+        match refused.result {
+            Ok(part) => {
+                assert!((part as usize) < chunk.len());
+                sent += part as usize;
+            }
+            Err(errno) => assert_eq!(errno, Errno::AGAIN),
+        }
+        drop(server);
+        let mut heard = Vec::new();
+        client.read_to_end(&mut heard).unwrap();
+        assert_eq!(heard.len(), sent, "what was told is what arrives");
+    }
+}
+
+#[test]
+fn who_sends_and_waits_comes_back_with_what_has_happened_and_not_with_the_sends() {
+    for sends in 1..4 {
+        send_and_wait(sends);
+    }
+}
+
+/// Has a client answer when it was sent so many words, each as if to another client.
+fn send_and_wait(sends: u32) {
     let Some((mut ring, server, mut client)) = ring() else {
         return;
     };
+    let until = Until::Happened(Some(PATIENCE));
+    ring.receive(7, server.as_fd());
+    client.write_all(b"hello").unwrap();
+    happened(&mut ring);
+    let answers = thread::spawn(move || {
+        for _ in 0..100 {
+            let mut words = vec![0; 4 * sends as usize];
+            client.read_exact(&mut words).unwrap();
+            client.write_all(b"answer").unwrap();
+        }
+        client
+    });
     let mut outgoing = Outgoing::new();
-    let chunk = vec![b'x'; 60_000];
-    let mut sent = 0;
-    let refused = loop {
-        let mut gathered = Gathered::default();
-        outgoing.gather(&mut gathered, 7, server.as_fd(), &[IoSlice::new(&chunk)]);
-        ring.enter(&outgoing, Until::Submitted).unwrap();
+    for _ in 0..100 {
+        for key in 0..sends {
+            gather(&mut outgoing, key, server.as_fd(), b"word");
+        }
+        ring.enter(&mut outgoing, until).unwrap();
         outgoing.begin_anew();
-        match ring.take_unsent()[..] {
-            [] => sent += chunk.len(),
-            [unsent] => break unsent,
-            _ => panic!("one was submitted"),
-        }
-    };
-    assert_eq!(refused.key, 7);
-    match refused.result {
-        Ok(part) => {
-            assert!((part as usize) < chunk.len());
-            sent += part as usize;
-        }
-        Err(errno) => assert_eq!(errno, Errno::AGAIN),
+        let [answer] = &ring.take_completions()[..] else {
+            panic!("nothing but the answer can have come");
+        };
+        assert_eq!((answer.op(), answer.result()), (Op::Receive(7), Ok(6)));
     }
-    drop(server);
-    let mut heard = Vec::new();
-    client.read_to_end(&mut heard).unwrap();
-    assert_eq!(heard.len(), sent, "what was told is what arrives");
+    answers.join().unwrap();
+}
+
+#[test]
+fn sends_that_are_not_hushed_end_a_wait_and_those_that_are_do_not_unless_they_fail() {
+    let Some((mut ring, server, _client)) = ring() else {
+        return;
+    };
+    let for_ever = Until::Happened(None);
+    let mut outgoing = Outgoing::new();
+    gather(&mut outgoing, 7, server.as_fd(), b"aloud");
+    in_time("what is aloud ends the wait", || {
+        ring.submit(&outgoing, for_ever).unwrap();
+    });
+    ring.collect();
+    assert!(ring.has_nothing_to_tell());
+    outgoing.begin_anew();
+
+    let (full_up, _unread) = full();
+    gather(&mut outgoing, 8, full_up.as_fd(), b"no room");
+    in_time("what fails ends the wait", || {
+        ring.enter(&mut outgoing, for_ever).unwrap();
+    });
+    let [unsent] = ring.take_unsent()[..] else {
+        panic!("one was submitted");
+    };
+    assert_eq!((unsent.key, unsent.result), (8, Err(Errno::AGAIN)));
+}
+
+/// A socket that is full, and stays so, and its other end. No TCP: there, room comes back that nobody has made, when a
+/// delayed acknowledgement arrives after some 40 ms.
+fn full() -> (UnixStream, UnixStream) {
+    let (full_up, unread) = UnixStream::pair().unwrap();
+    full_up.set_nonblocking(true).unwrap();
+    for size in [60_000, 1] {
+        while (&full_up).write(&vec![b'x'; size]).is_ok() {}
+    }
+    (full_up, unread)
 }
 
 #[test]
@@ -148,7 +235,7 @@ fn more_than_the_queue_holds_is_submitted_in_turns() {
         outgoing.gather(&mut Gathered::default(), n, server.as_fd(), &word);
     }
     ring.receive(7, server.as_fd());
-    ring.enter(&outgoing, Until::Submitted).unwrap();
+    ring.enter(&mut outgoing, Until::Submitted).unwrap();
     for n in 0..count {
         let mut word = [0; 4];
         client.read_exact(&mut word).unwrap();
@@ -165,7 +252,7 @@ fn a_ring_that_is_dropped_lets_go_of_everything() {
     };
     ring.receive(7, server.as_fd());
     ring.watch_readable(8, server.as_fd());
-    ring.enter(&Outgoing::new(), Until::Submitted).unwrap();
+    ring.enter(&mut Outgoing::new(), Until::Submitted).unwrap();
     drop(server);
     drop(ring);
     // The socket was closed with the last that had it.
@@ -178,51 +265,45 @@ fn a_ring_does_not_wait_for_what_was_asked_for_and_never_submitted() {
         return;
     };
     ring.receive(7, server.as_fd());
-    ring.enter(&Outgoing::new(), Until::Submitted).unwrap();
+    ring.enter(&mut Outgoing::new(), Until::Submitted).unwrap();
     ring.watch_readable(8, server.as_fd());
     ring.cancel(Op::Receive(7));
     assert_eq!(ring.in_flight, 2);
-    // No other thread can drop it, so another looks whether this one is done.
-    let (done, dropped) = mpsc::channel();
+    in_time("the ring is dropped", move || drop(ring));
+}
+
+/// Runs what may wait for ever, and ends the tests if it does. Nobody but this thread can do it: a ring is of one thread.
+fn in_time<R>(what: &'static str, run: impl FnOnce() -> R) -> R {
+    let (done, is_done) = mpsc::channel();
     let watch = thread::spawn(move || {
-        if dropped.recv_timeout(PATIENCE).is_err() {
-            eprintln!("the ring waits for what the kernel does not know of");
+        if is_done.recv_timeout(PATIENCE).is_err() {
+            eprintln!("{what}: still not after {PATIENCE:?}");
             process::abort();
         }
     });
-    drop(ring);
+    let result = run();
     done.send(()).unwrap();
     watch.join().unwrap();
+    result
 }
 
 #[test]
 fn however_many_sends_find_no_room_each_is_told_of_before_anything_is_gathered() {
-    let Some((mut ring, ..)) = ring() else {
-        return;
-    };
-    // No TCP: there, room comes back that nobody has made, when a delayed acknowledgement arrives after some 40 ms. Here
-    // what is full stays full until somebody reads.
-    let (full_up, _unread) = UnixStream::pair().unwrap();
-    let mut outgoing = Outgoing::new();
-    let bytes = vec![b'x'; 60_000];
-    let chunk = [IoSlice::new(&bytes)];
-    let mut full = false;
-    while !full {
-        outgoing.gather(&mut Gathered::default(), 7, full_up.as_fd(), &chunk);
-        ring.enter(&outgoing, Until::Submitted).unwrap();
-        outgoing.begin_anew();
-        let unsent = ring.take_unsent();
-        full = unsent.iter().any(|unsent| unsent.result.is_err());
+    for until in ALOUD_AND_HUSHED {
+        let Some((mut ring, ..)) = ring() else {
+            return;
+        };
+        let (full_up, _unread) = full();
+        let mut outgoing = Outgoing::new();
+        let count = COMPLETIONS + SUBMISSIONS;
+        for key in 0..count {
+            // Each as if it were another client's.
+            gather(&mut outgoing, key, full_up.as_fd(), b"no room");
+        }
+        ring.enter(&mut outgoing, until).unwrap();
+        let told: Vec<u32> = ring.take_unsent().iter().map(|one| one.key).collect();
+        assert!(told.into_iter().eq(0..count));
     }
-    let count = COMPLETIONS + SUBMISSIONS;
-    for key in 0..count {
-        // Each as if it were another client's.
-        let word = [IoSlice::new(b"no room")];
-        outgoing.gather(&mut Gathered::default(), key, full_up.as_fd(), &word);
-    }
-    ring.enter(&outgoing, Until::Submitted).unwrap();
-    let told: Vec<u32> = ring.take_unsent().iter().map(|one| one.key).collect();
-    assert!(told.into_iter().eq(0..count));
 }
 
 #[test]
@@ -232,7 +313,7 @@ fn a_ring_that_failed_is_not_entered_again() {
     };
     ring.watch_writable(7, server.as_fd());
     ring.broken = true;
-    let refused = ring.enter(&Outgoing::new(), Until::Polled);
+    let refused = ring.enter(&mut Outgoing::new(), Until::Polled);
     assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     assert!(!ring.has_completions());
 }

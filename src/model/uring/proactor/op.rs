@@ -1,12 +1,12 @@
 //! What the kernel is asked for, and how it answers.
 
-use crate::model::uring::proactor::inputs::Input;
+use super::inputs::Input;
 use io_uring::cqueue;
 use rustix::io::Errno;
 
 /// What an operation is for. It comes back with its completions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::model::uring::proactor) enum Op {
+pub(super) enum Op {
     /// A client waits at the listener.
     Accept,
     /// Something came from the client of this key.
@@ -21,7 +21,7 @@ const RECEIVE: u64 = 0;
 pub(super) const ACCEPT: u64 = 1;
 const WRITABLE: u64 = 2;
 const READABLE: u64 = 3;
-pub(in crate::model::uring::proactor) const SEND: u64 = 4;
+pub(super) const SEND: u64 = 4;
 pub(super) const CANCEL: u64 = 5;
 
 impl Op {
@@ -37,7 +37,7 @@ impl Op {
 
 /// The user data of an operation.
 #[inline]
-pub(in crate::model::uring::proactor) fn data(tag: u64, key: u32) -> u64 {
+pub(super) fn data(tag: u64, key: u32) -> u64 {
     u64::from(key) << 32 | tag
 }
 
@@ -47,11 +47,39 @@ pub(super) fn tag(data: u64) -> u64 {
     data & 0xff
 }
 
+/// In the user data of a send: from here, up to the key, how many bytes it is of.
+pub(super) const LENGTH: u32 = 10;
+
+/// Bytes of the longest send whose user data has room for how many they are.
+pub(super) const LONGEST_SEND: usize = (1 << (u32::BITS - LENGTH)) - 1;
+
 /// Something that has happened.
 #[repr(transparent)]
-pub(in crate::model::uring::proactor) struct Completion(cqueue::Entry);
+pub(super) struct Completion(cqueue::Entry);
+
+impl From<cqueue::Entry> for Completion {
+    #[inline]
+    fn from(entry: cqueue::Entry) -> Self {
+        Self(entry)
+    }
+}
 
 impl Completion {
+    /// It is of a send, and all bytes of that went out.
+    #[inline]
+    pub(super) fn is_whole_send(&self) -> bool {
+        let length = self.0.user_data() as u32 >> LENGTH;
+        // An errno is negative, and no length is as great as that.
+        (self.tag() == SEND) & (self.0.result() as u32 == length)
+    }
+
+    /// How many of these there are before the first that is anything else.
+    #[inline]
+    pub(super) fn whole_sends_before_others(all: &[Self]) -> usize {
+        let other = all.iter().position(|one| !one.is_whole_send());
+        other.unwrap_or(all.len())
+    }
+
     /// Whether each of these is a receive that goes on, as nearly all are.
     #[inline]
     pub(super) fn are_of_many(all: &[Self]) -> bool {
@@ -63,7 +91,7 @@ impl Completion {
 
     /// What was asked for.
     #[inline]
-    pub(in crate::model::uring::proactor) fn op(&self) -> Op {
+    pub(super) fn op(&self) -> Op {
         let key = self.key();
         match self.tag() {
             RECEIVE => Op::Receive(key),
@@ -85,20 +113,20 @@ impl Completion {
 
     /// What the call would have returned.
     #[inline]
-    pub(in crate::model::uring::proactor) fn result(&self) -> Result<u32, Errno> {
+    pub(super) fn result(&self) -> Result<u32, Errno> {
         let result = self.0.result();
         u32::try_from(result).map_err(|_| Errno::from_raw_os_error(-result))
     }
 
     /// The operation goes on.
     #[inline]
-    pub(in crate::model::uring::proactor) fn has_more(&self) -> bool {
+    pub(super) fn has_more(&self) -> bool {
         cqueue::more(self.0.flags())
     }
 
     /// Where it received what it received. Empty at the end of input, and when there was an error.
     #[inline]
-    pub(in crate::model::uring::proactor) fn into_input(self) -> Option<Input> {
+    pub(super) fn into_input(self) -> Option<Input> {
         let id = cqueue::buffer_select(self.0.flags())?;
         Some(Input::of_completion(
             id,
@@ -109,7 +137,7 @@ impl Completion {
 
 /// A send of which something is left.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::model::uring::proactor) struct Unsent {
-    pub(in crate::model::uring::proactor) key: u32,
-    pub(in crate::model::uring::proactor) result: Result<u32, Errno>,
+pub(super) struct Unsent {
+    pub(super) key: u32,
+    pub(super) result: Result<u32, Errno>,
 }
