@@ -39,7 +39,6 @@ pub(super) enum Receive {
 
 pub(super) struct Guest {
     pub(super) occupant: Occupant,
-    key: u32,
     pub(super) receive: Receive,
     /// It is asked for room.
     pub(super) watched: bool,
@@ -55,23 +54,15 @@ pub(super) struct Guest {
 struct Way<'a> {
     outgoing: &'a mut Outgoing,
     gathered: &'a mut Gathered,
-    /// Under this key they may be gathered.
-    key: Option<u32>,
-    /// What was gathered went out at once, as far as this.
-    cut_short: &'a mut Option<usize>,
+    /// They may not be gathered.
+    at_once: bool,
 }
 
 impl Way<'_> {
-    /// What it takes to gather bytes, if they may be.
-    fn gathering(&mut self) -> Option<(&mut Outgoing, &mut Gathered, u32)> {
-        let key = self.key?;
-        Some((&mut *self.outgoing, &mut *self.gathered, key))
-    }
-
     #[cold]
     fn send(&mut self, stream: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        if let Some((outgoing, gathered, key)) = self.gathering()
-            && let Some(all) = outgoing.gather(gathered, key, stream, slices)
+        if !self.at_once
+            && let Some(all) = self.outgoing.gather(self.gathered, stream, slices)
         {
             return Ok(all);
         }
@@ -81,10 +72,10 @@ impl Way<'_> {
 
     /// What was gathered goes first.
     fn send_gathered(&mut self, stream: BorrowedFd<'_>) -> io::Result<()> {
-        if self.cut_short.is_some() {
+        if self.gathered.cut_short.is_some() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let Some(bytes) = self.outgoing.find(*self.gathered) else {
+        let Some(bytes) = self.outgoing.find(self.gathered) else {
             return Ok(());
         };
         match socket::send(stream, &[IoSlice::new(bytes)], Wait::Never) {
@@ -93,11 +84,11 @@ impl Way<'_> {
                 Ok(())
             }
             Ok(sent) => {
-                *self.cut_short = Some(sent);
+                self.gathered.cut_short = Some(sent);
                 Err(io::ErrorKind::WouldBlock.into())
             }
             Err(error) => {
-                *self.cut_short = Some(0);
+                self.gathered.cut_short = Some(0);
                 Err(error)
             }
         }
@@ -116,18 +107,24 @@ impl Sender for WayTo<'_, '_, '_> {
     }
 
     fn send_one(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some((outgoing, gathered, key)) = self.way.gathering()
-            && outgoing.gather_first(gathered, key, self.stream, bytes)
-        {
+        let Way {
+            outgoing,
+            gathered,
+            at_once,
+        } = &mut *self.way;
+        if !*at_once && outgoing.gather_first(gathered, self.stream, bytes) {
             return Ok(bytes.len());
         }
         self.send(&[IoSlice::new(bytes)])
     }
 
     fn send_segment(&mut self, segment: &Segment, skip: usize) -> io::Result<usize> {
-        if let Some((outgoing, gathered, key)) = self.way.gathering()
-            && let Some(all) = outgoing.borrow(gathered, key, self.stream, segment, skip)
-        {
+        let Way {
+            outgoing,
+            gathered,
+            at_once,
+        } = &mut *self.way;
+        if !*at_once && let Some(all) = outgoing.borrow(gathered, self.stream, segment, skip) {
             return Ok(all);
         }
         self.send(&[IoSlice::new(&segment.as_bytes()[skip..])])
@@ -138,9 +135,7 @@ impl Sender for WayTo<'_, '_, '_> {
 struct Straight<'a> {
     outgoing: &'a mut Outgoing,
     gathered: &'a mut Gathered,
-    key: u32,
     stream: BorrowedFd<'a>,
-    cut_short: &'a mut Option<usize>,
 }
 
 impl Sender for Straight<'_> {
@@ -148,8 +143,7 @@ impl Sender for Straight<'_> {
         let mut way = Way {
             outgoing: &mut *self.outgoing,
             gathered: &mut *self.gathered,
-            key: Some(self.key),
-            cut_short: &mut *self.cut_short,
+            at_once: false,
         };
         way.send(self.stream, slices)
     }
@@ -157,10 +151,9 @@ impl Sender for Straight<'_> {
     #[inline(always)]
     #[allow(clippy::inline_always)] // Once per message: see `gather_first`.
     fn send_one(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let (key, stream) = (self.key, self.stream);
         if self
             .outgoing
-            .gather_first(self.gathered, key, stream, bytes)
+            .gather_first(self.gathered, self.stream, bytes)
         {
             Ok(bytes.len())
         } else {
@@ -173,10 +166,9 @@ impl Guest {
     pub(super) fn new(occupant: Occupant, key: u32) -> Self {
         Self {
             occupant,
-            key,
             receive: Receive::Resting,
             watched: false,
-            gathered: Gathered::default(),
+            gathered: Gathered::of(key),
             steady: false,
             held: Vec::new(),
             held_end: None,
@@ -191,19 +183,15 @@ impl Guest {
         at_once: bool,
         act: impl FnOnce(&mut Occupant, &mut Way<'_>) -> R,
     ) -> R {
-        let mut cut_short = None;
         let done = act(
             &mut self.occupant,
             &mut Way {
                 outgoing,
                 gathered: &mut self.gathered,
-                key: (!at_once).then_some(self.key),
-                cut_short: &mut cut_short,
+                at_once,
             },
         );
-        if let Some(sent) = cut_short {
-            self.take_back(outgoing, sent);
-        }
+        self.take_back_cut_short(outgoing);
         done
     }
 
@@ -216,21 +204,16 @@ impl Guest {
         reply: &mut Vec<u8>,
         outgoing: &mut Outgoing,
     ) -> bool {
-        let mut cut_short = None;
         let sender = Straight {
             outgoing: &mut *outgoing,
             gathered: &mut self.gathered,
-            key: self.key,
             stream: self.occupant.stream.as_fd(),
-            cut_short: &mut cut_short,
         };
         let connection = &mut self.occupant.connection;
         if connection.receive(bytes, reply, TcpStream::POSTERS, sender) {
             return true;
         }
-        if let Some(sent) = cut_short {
-            self.take_back(outgoing, sent);
-        }
+        self.take_back_cut_short(outgoing);
         false
     }
 
@@ -355,7 +338,7 @@ impl Guest {
 
     /// Sends what was gathered for it, before it is looked after whether everything is sent.
     pub(super) fn send_gathered(&mut self, outgoing: &mut Outgoing) {
-        if outgoing.find(self.gathered).is_none() {
+        if outgoing.find(&self.gathered).is_none() {
             return;
         }
         let sent = self.with_way(outgoing, true, |occupant, way| {
@@ -379,9 +362,16 @@ impl Guest {
         }
     }
 
+    /// What was gathered was sent by a call of its own, if it was, and not all of it.
+    fn take_back_cut_short(&mut self, outgoing: &mut Outgoing) {
+        if let Some(sent) = self.gathered.cut_short.take() {
+            self.take_back(outgoing, sent);
+        }
+    }
+
     /// Puts what was gathered and not sent back to where it came from.
     fn take_back(&mut self, outgoing: &mut Outgoing, sent: usize) {
-        let rest = outgoing.rest(self.gathered, sent);
+        let rest = outgoing.rest(&self.gathered, sent);
         outgoing.withdraw(&mut self.gathered);
         let connection = &mut self.occupant.connection;
         connection.client().mailbox().take_back(rest);
@@ -390,7 +380,7 @@ impl Guest {
 
     /// Nothing unanswered, nothing unsent.
     pub(super) fn is_idle(&self, outgoing: &Outgoing) -> bool {
-        self.occupant.is_idle() && !self.holds() && outgoing.find(self.gathered).is_none()
+        self.occupant.is_idle() && !self.holds() && outgoing.find(&self.gathered).is_none()
     }
 
     /// How many of its operations the kernel has.

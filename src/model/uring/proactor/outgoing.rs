@@ -22,11 +22,27 @@ const ROOM: usize = 256 * 1024;
 const LONGEST: usize = 64 * 1024;
 
 /// Where a client's bytes are, if they are gathered and not submitted yet.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Gathered {
+    /// Whose they are. It comes back with what they could not all be sent.
+    key: u32,
+    index: u32,
     /// Of which [`Outgoing::round`]; others are over.
     round: u64,
-    index: u32,
+    /// They were sent by a call of their own, which came as far as this, and not to the end.
+    pub(super) cut_short: Option<usize>,
+}
+
+impl Gathered {
+    /// Nothing yet.
+    pub(super) fn of(key: u32) -> Self {
+        Self {
+            key,
+            index: 0,
+            round: 0,
+            cut_short: None,
+        }
+    }
 }
 
 pub(super) struct Outgoing {
@@ -61,7 +77,6 @@ impl Outgoing {
     pub(super) fn gather_first(
         &mut self,
         mine: &mut Gathered,
-        key: u32,
         stream: BorrowedFd<'_>,
         bytes: &[u8],
     ) -> bool {
@@ -78,12 +93,10 @@ impl Outgoing {
         if sends.len() == sends.capacity() {
             return false;
         }
-        *mine = Gathered {
-            round: self.round,
-            index: sends.len() as u32,
-        };
+        mine.round = self.round;
+        mine.index = sends.len() as u32;
         let (fd, address) = (stream.as_raw_fd(), room.as_ptr().addr());
-        sends.push(Send::new(key, fd, address, bytes.len()));
+        sends.push(Send::new(mine.key, fd, address, bytes.len()));
         *used += bytes.len();
         room.copy_from_slice(bytes);
         true
@@ -97,14 +110,12 @@ impl Outgoing {
     }
 
     #[inline]
-    fn begin(&mut self, mine: &mut Gathered, key: u32, stream: BorrowedFd<'_>, len: usize) {
-        *mine = Gathered {
-            round: self.round,
-            index: self.sends.len() as u32,
-        };
+    fn begin(&mut self, mine: &mut Gathered, stream: BorrowedFd<'_>, len: usize) {
+        mine.round = self.round;
+        mine.index = self.sends.len() as u32;
         let address = self.bytes.as_ptr().addr() + self.used;
         self.sends
-            .push(Send::new(key, stream.as_raw_fd(), address, len));
+            .push(Send::new(mine.key, stream.as_raw_fd(), address, len));
     }
 
     /// Takes a reference to what is in `segment` behind its first `skip` bytes, and says how many bytes that are. Of nothing
@@ -112,7 +123,6 @@ impl Outgoing {
     pub(super) fn borrow(
         &mut self,
         mine: &mut Gathered,
-        key: u32,
         stream: BorrowedFd<'_>,
         segment: &Segment,
         skip: usize,
@@ -126,11 +136,14 @@ impl Outgoing {
         if !last.is_some_and(|(_, last)| last.is(segment)) {
             self.borrowed.push((index, segment.clone()));
         }
-        *mine = Gathered {
-            round: self.round,
-            index,
-        };
-        let mut send = Send::new(key, stream.as_raw_fd(), bytes.as_ptr().addr(), bytes.len());
+        mine.round = self.round;
+        mine.index = index;
+        let mut send = Send::new(
+            mine.key,
+            stream.as_raw_fd(),
+            bytes.as_ptr().addr(),
+            bytes.len(),
+        );
         send.borrows();
         self.sends.push(send);
         Some(bytes.len())
@@ -142,7 +155,6 @@ impl Outgoing {
     pub(super) fn gather(
         &mut self,
         mine: &mut Gathered,
-        key: u32,
         stream: BorrowedFd<'_>,
         slices: &[IoSlice<'_>],
     ) -> Option<usize> {
@@ -156,7 +168,7 @@ impl Outgoing {
         if mine.round == self.round {
             self.make_longer(mine.index, more)?;
         } else {
-            self.begin(mine, key, stream, more);
+            self.begin(mine, stream, more);
             self.sends[mine.index as usize].becomes_several();
         }
         for slice in slices {
@@ -239,7 +251,7 @@ impl Outgoing {
     }
 
     /// The bytes of a client, if it has any here.
-    pub(super) fn find(&self, mine: Gathered) -> Option<&[u8]> {
+    pub(super) fn find(&self, mine: &Gathered) -> Option<&[u8]> {
         if mine.round != self.round {
             return None;
         }
@@ -257,14 +269,14 @@ impl Outgoing {
 
     /// Takes a client's bytes out, so that they are not submitted.
     pub(super) fn withdraw(&mut self, mine: &mut Gathered) {
-        if self.find(*mine).is_some() {
+        if self.find(mine).is_some() {
             self.sends[mine.index as usize].withdraw();
         }
-        *mine = Gathered::default();
+        mine.round = 0;
     }
 
     /// What is left of each message of a client, when the first `sent` bytes went out.
-    pub(super) fn rest(&self, mine: Gathered, sent: usize) -> Vec<Box<[u8]>> {
+    pub(super) fn rest(&self, mine: &Gathered, sent: usize) -> Vec<Box<[u8]>> {
         let mut rest = Vec::new();
         let Some(bytes) = self.find(mine) else {
             return rest;

@@ -8,11 +8,11 @@ fn gather(outgoing: &mut Outgoing, mine: &mut Gathered, messages: &[&[u8]]) -> b
     let slices: Vec<IoSlice<'_>> = messages.iter().map(|m| IoSlice::new(m)).collect();
     let all: usize = messages.iter().map(|message| message.len()).sum();
     if let [one] = messages
-        && outgoing.gather_first(mine, 7, null.as_fd(), one)
+        && outgoing.gather_first(mine, null.as_fd(), one)
     {
         return true;
     }
-    let gathered = outgoing.gather(mine, 7, null.as_fd(), &slices);
+    let gathered = outgoing.gather(mine, null.as_fd(), &slices);
     assert!(gathered.is_none_or(|bytes| bytes == all));
     gathered.is_some()
 }
@@ -29,29 +29,29 @@ fn segment(bytes: &[u8]) -> Segment {
 #[test]
 fn a_client_has_one_send_and_its_bytes_lie_together() {
     let mut outgoing = Outgoing::new();
-    let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
+    let (mut ann, mut bob) = (Gathered::of(7), Gathered::of(7));
     assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
     assert!(gather(&mut outgoing, &mut bob, &[b"two", b"three"]));
     assert!(gather(&mut outgoing, &mut ann, &[b"four", b"five"]));
     assert!(gather(&mut outgoing, &mut ann, &[b"six"]));
-    assert_eq!(outgoing.find(ann).unwrap(), b"onefourfivesix");
-    assert_eq!(outgoing.find(bob).unwrap(), b"twothree");
+    assert_eq!(outgoing.find(&ann).unwrap(), b"onefourfivesix");
+    assert_eq!(outgoing.find(&bob).unwrap(), b"twothree");
     assert_eq!(outgoing.sends().len(), 2);
 }
 
 #[test]
 fn nothing_takes_no_place_and_what_follows_is_not_mixed_up() {
     let mut outgoing = Outgoing::new();
-    let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
+    let (mut ann, mut bob) = (Gathered::of(7), Gathered::of(7));
     assert!(gather(&mut outgoing, &mut ann, &[b""]));
     assert!(outgoing.sends().is_empty());
     assert!(gather(&mut outgoing, &mut bob, &[b"bob's"]));
     assert!(gather(&mut outgoing, &mut ann, &[b"ann's"]));
     assert!(gather(&mut outgoing, &mut ann, &[b" too"]));
-    assert_eq!(outgoing.find(ann).unwrap(), b"ann's too");
-    assert_eq!(outgoing.find(bob).unwrap(), b"bob's");
+    assert_eq!(outgoing.find(&ann).unwrap(), b"ann's too");
+    assert_eq!(outgoing.find(&bob).unwrap(), b"bob's");
     assert_eq!(
-        outgoing.rest(ann, 1),
+        outgoing.rest(&ann, 1),
         [b"nn's".as_slice().into(), b" too".as_slice().into()] as [Box<[u8]>; 2]
     );
 }
@@ -59,19 +59,19 @@ fn nothing_takes_no_place_and_what_follows_is_not_mixed_up() {
 #[test]
 fn what_was_not_sent_is_found_again_message_by_message() {
     let mut outgoing = Outgoing::new();
-    let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
+    let (mut ann, mut bob) = (Gathered::of(7), Gathered::of(7));
     assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
     assert!(gather(&mut outgoing, &mut bob, &[b"else"]));
     assert!(gather(&mut outgoing, &mut ann, &[b"two", b"three"]));
     let rest = |sent| -> Vec<String> {
         let text = |piece: Box<[u8]>| String::from_utf8(piece.into()).unwrap();
-        outgoing.rest(ann, sent).into_iter().map(text).collect()
+        outgoing.rest(&ann, sent).into_iter().map(text).collect()
     };
     assert_eq!(rest(0), ["one", "two", "three"]);
     assert_eq!(rest(1), ["ne", "two", "three"]);
     assert_eq!(rest(3), ["two", "three"]);
     assert_eq!(rest(10), ["e"]);
-    assert_eq!(outgoing.rest(bob, 2), [b"se".as_slice().into()]);
+    assert_eq!(outgoing.rest(&bob, 2), [b"se".as_slice().into()]);
 }
 
 #[test]
@@ -79,26 +79,22 @@ fn what_many_are_sent_is_borrowed_and_copied_only_when_more_is_to_follow_it() {
     let said = segment(b"said once\n");
     let null = File::open("/dev/null").unwrap();
     let mut outgoing = Outgoing::new();
-    let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
+    let (mut ann, mut bob) = (Gathered::of(7), Gathered::of(7));
     for (mine, skip, len) in [(&mut ann, 0, 10), (&mut bob, 5, 5)] {
-        let taken = outgoing.borrow(mine, 7, null.as_fd(), &said, skip);
+        let taken = outgoing.borrow(mine, null.as_fd(), &said, skip);
         assert_eq!(taken, Some(len));
     }
-    let there = outgoing.find(ann).unwrap();
+    let there = outgoing.find(&ann).unwrap();
     assert!(std::ptr::eq(there, said.as_bytes()));
-    assert!(
-        outgoing
-            .borrow(&mut ann, 7, null.as_fd(), &said, 0)
-            .is_none()
-    );
+    assert!(outgoing.borrow(&mut ann, null.as_fd(), &said, 0).is_none());
     assert!(gather(&mut outgoing, &mut ann, &[b"more"]));
-    assert_eq!(outgoing.find(ann).unwrap(), b"said once\nmore");
-    assert_eq!(outgoing.find(bob).unwrap(), b"once\n");
-    let rest: Vec<_> = outgoing.rest(ann, 12);
+    assert_eq!(outgoing.find(&ann).unwrap(), b"said once\nmore");
+    assert_eq!(outgoing.find(&bob).unwrap(), b"once\n");
+    let rest: Vec<_> = outgoing.rest(&ann, 12);
     assert_eq!(rest, [b"re".as_slice().into()]);
-    assert_eq!(outgoing.rest(bob, 2), [b"ce\n".as_slice().into()]);
+    assert_eq!(outgoing.rest(&bob, 2), [b"ce\n".as_slice().into()]);
     outgoing.withdraw(&mut bob);
-    assert!(outgoing.find(bob).is_none());
+    assert!(outgoing.find(&bob).is_none());
 }
 
 #[test]
@@ -114,22 +110,22 @@ fn each_finds_its_own_lender_whoever_comes_between() {
         .chain(rooms.iter().zip(&segments))
     {
         for skip in [0, 2] {
-            let mut mine = Gathered::default();
-            let taken = outgoing.borrow(&mut mine, 7, null.as_fd(), segment, skip);
+            let mut mine = Gathered::of(7);
+            let taken = outgoing.borrow(&mut mine, null.as_fd(), segment, skip);
             assert_eq!(taken, Some(said.len() - skip));
             all.push((mine, said[skip..].to_owned()));
         }
-        let mut own = Gathered::default();
+        let mut own = Gathered::of(7);
         assert!(gather(&mut outgoing, &mut own, &[b"no lender's"]));
         all.push((own, "no lender's".into()));
     }
     for (mine, said) in &mut all {
-        assert_eq!(outgoing.find(*mine).unwrap(), said.as_bytes());
+        assert_eq!(outgoing.find(mine).unwrap(), said.as_bytes());
         assert!(gather(&mut outgoing, mine, &[b"more"]));
         said.push_str("more");
     }
     for (mine, said) in all {
-        assert_eq!(outgoing.find(mine).unwrap(), said.as_bytes());
+        assert_eq!(outgoing.find(&mine).unwrap(), said.as_bytes());
     }
 }
 
@@ -138,8 +134,8 @@ fn what_is_longer_than_a_send_can_say_is_not_borrowed() {
     let null = File::open("/dev/null").unwrap();
     let mut outgoing = Outgoing::new();
     let long = segment(&vec![b'\n'; Send::LONGEST + 1]);
-    let mut mine = Gathered::default();
-    let mut borrow = |skip| outgoing.borrow(&mut mine, 7, null.as_fd(), &long, skip);
+    let mut mine = Gathered::of(7);
+    let mut borrow = |skip| outgoing.borrow(&mut mine, null.as_fd(), &long, skip);
     assert_eq!(borrow(0), None);
     assert_eq!(borrow(1), Some(Send::LONGEST));
 }
@@ -150,34 +146,33 @@ fn too_much_for_one_client_or_for_the_turn_is_not_taken_at_all() {
     let long = vec![b'x'; LONGEST];
     assert!(!gather(
         &mut outgoing,
-        &mut Gathered::default(),
+        &mut Gathered::of(7),
         &[&long, b"more"]
     ));
     assert!(outgoing.sends().is_empty());
     let mut clients = 0;
     while !outgoing.is_full() {
-        let mut mine = Gathered::default();
+        let mut mine = Gathered::of(7);
         assert!(gather(&mut outgoing, &mut mine, &[&long]));
         assert!(!gather(&mut outgoing, &mut mine, &[b"more"]));
         clients += 1;
     }
     assert_eq!(clients, ROOM / LONGEST);
-    let one_more = gather(&mut outgoing, &mut Gathered::default(), &[b"one byte more"]);
+    let one_more = gather(&mut outgoing, &mut Gathered::of(7), &[b"one byte more"]);
     assert!(!one_more);
 }
 
 #[test]
 fn what_is_withdrawn_or_of_an_earlier_round_is_not_found() {
     let mut outgoing = Outgoing::new();
-    let (mut ann, mut bob) = (Gathered::default(), Gathered::default());
+    let (mut ann, mut bob) = (Gathered::of(7), Gathered::of(7));
     assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
     assert!(gather(&mut outgoing, &mut bob, &[b"two"]));
-    let before = ann;
     outgoing.withdraw(&mut ann);
-    assert!(outgoing.find(ann).is_none() && outgoing.find(before).is_none());
-    assert_eq!(outgoing.find(bob).unwrap(), b"two");
+    assert!(outgoing.find(&ann).is_none());
+    assert_eq!(outgoing.find(&bob).unwrap(), b"two");
     outgoing.begin_anew();
-    assert!(outgoing.find(bob).is_none());
+    assert!(outgoing.find(&bob).is_none());
     assert!(gather(&mut outgoing, &mut bob, &[b"again"]));
-    assert_eq!(outgoing.find(bob).unwrap(), b"again");
+    assert_eq!(outgoing.find(&bob).unwrap(), b"again");
 }

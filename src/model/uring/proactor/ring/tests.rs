@@ -46,7 +46,7 @@ const ALOUD_AND_HUSHED: [Until; 2] = [Until::Submitted, Until::Happened(Some(Dur
 
 fn gather(outgoing: &mut Outgoing, key: u32, stream: BorrowedFd<'_>, bytes: &[u8]) {
     let slices = [IoSlice::new(bytes)];
-    let gathered = outgoing.gather(&mut Gathered::default(), key, stream, &slices);
+    let gathered = outgoing.gather(&mut Gathered::of(key), stream, &slices);
     assert_eq!(gathered, Some(bytes.len()));
 }
 
@@ -232,7 +232,7 @@ fn more_than_the_queue_holds_is_submitted_in_turns() {
         // Each as if it were another client's.
         let number = n.to_be_bytes();
         let word = [IoSlice::new(&number), IoSlice::new(b"")];
-        outgoing.gather(&mut Gathered::default(), n, server.as_fd(), &word);
+        outgoing.gather(&mut Gathered::of(n), server.as_fd(), &word);
     }
     ring.receive(7, server.as_fd());
     ring.enter(&mut outgoing, Until::Submitted).unwrap();
