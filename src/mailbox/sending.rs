@@ -62,17 +62,15 @@ impl Mailbox {
         self.take_duty(self.state.lock(), Stay::AWhile, sender)
     }
 
-    /// Like [`flush`](Self::flush), but does nothing unless the last sender found the socket full.
+    /// Like [`flush`](Self::flush), but does nothing, `None`, unless the last sender found the socket full.
+    #[inline]
     pub(crate) fn flush_if_blocked(
         &self,
         stay: Stay,
         send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> io::Result<Flushed> {
-        if self.duty.is(Duty::Blocked) {
-            self.take_duty(self.state.lock(), stay, send)
-        } else {
-            Ok(Flushed::Elsewhere)
-        }
+    ) -> Option<io::Result<Flushed>> {
+        let is_blocked = self.duty.is(Duty::Blocked);
+        is_blocked.then(|| self.take_duty(self.state.lock(), stay, send))
     }
 
     /// Like [`flush`](Self::flush), but waits for another sender to finish first. Only for the thread that

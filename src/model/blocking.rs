@@ -202,13 +202,15 @@ impl<'a> House<'a> {
                     Err(why) => connection.abandon(why),
                 },
                 Ok(received) => {
-                    connection.receive(&input[..received], reply, Posters::Send, send);
+                    let bytes = &input[..received];
+                    let flows = connection.receive(bytes, reply, Posters::Send, send);
                     if received == input.len() {
                         Buffers::filled(input);
                     }
                     // A client that does not read is not read from: its own posts may lie in its mailbox.
-                    if connection.stage() == Stage::Talking && !connection.is_blocked() {
-                        let flushed = seat.mailbox.flush_if_blocked(Stay::ToTheEnd, send);
+                    if flows
+                        && let Some(flushed) = seat.mailbox.flush_if_blocked(Stay::ToTheEnd, send)
+                    {
                         connection.flushed(flushed);
                     }
                 }

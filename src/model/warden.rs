@@ -351,7 +351,10 @@ impl Stalled {
     /// Sends on; `true` while the socket is full again.
     fn flush(&self) -> bool {
         let send = |slices: &[IoSlice<'_>]| socket::send(self.stream.as_fd(), slices, Wait::Never);
-        match self.mailbox.flush_if_blocked(Stay::AWhile, send) {
+        let Some(flushed) = self.mailbox.flush_if_blocked(Stay::AWhile, send) else {
+            return false;
+        };
+        match flushed {
             Ok(Flushed::Blocked) => true,
             Ok(Flushed::Empty | Flushed::Elsewhere) => false,
             Ok(Flushed::CutOff) if !self.mailbox.overflowed() => false,
