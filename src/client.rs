@@ -18,17 +18,19 @@ impl fmt::Display for ClientId {
 
 /// A connected client: its number, its address, and the mailbox that others post to. Clones are the same
 /// client.
+// In this order: all that a message needs of it is the mailbox, and that beside what stands before it in a connection.
 #[derive(Clone)]
+#[repr(C)]
 pub struct Client {
+    mailbox: Arc<Mailbox>,
     id: ClientId,
     addr: SocketAddr,
-    mailbox: Arc<Mailbox>,
 }
 
 impl Client {
     /// A client that is reached through `mailbox`.
     pub fn new(id: ClientId, addr: SocketAddr, mailbox: Arc<Mailbox>) -> Self {
-        Self { id, addr, mailbox }
+        Self { mailbox, id, addr }
     }
 
     /// Its number.

@@ -11,12 +11,14 @@
 //! still to be sent can only get less.
 
 use crate::client::Client;
-use crate::mailbox::{Flushed, Posters, Sender, SoFar, Stay};
+use crate::mailbox::{Flushed, Mailbox, Posters, Sender, SoFar, Stay};
 use crate::service::{Flow, Reply, Service, Session};
 use crate::stats::Closed;
 use std::any::Any;
 use std::io;
+use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// Where a connection stands. See the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,17 +31,22 @@ pub(crate) enum Stage {
 /// What a reply buffer keeps between calls: one enormous answer is not to stay for ever.
 const LARGEST_SCRATCH: usize = 64 * 1024;
 
+// In this order: what every message needs lies together, at the beginning.
+#[repr(C)]
 pub(crate) struct Connection {
-    client: Client,
-    membership: Option<Box<dyn Send>>,
     /// [`Nobody`]'s, once it has left.
     session: Box<dyn Session>,
     stage: Stage,
     stay: Stay,
     blocked: bool,
+    client: Client,
+    membership: Option<Box<dyn Send>>,
 }
 
 impl Connection {
+    /// Bytes from its beginning, in which every message finds what it needs.
+    pub(crate) const OFTEN: usize = offset_of!(Self, client) + size_of::<Arc<Mailbox>>();
+
     /// Opens a session for `client`. When that panics, the connection begins as `Leaving`. `stay` is for its
     /// answers: whether their sender can stay for others' posts, too.
     pub(crate) fn open(service: &dyn Service, client: Client, stay: Stay) -> Self {

@@ -77,6 +77,7 @@ pub mod model;
 mod models;
 pub mod net;
 pub mod poller;
+mod prefetch;
 mod primitives;
 pub mod registry;
 pub mod server;

@@ -4,6 +4,7 @@ use super::batch::{Batch, Parcel, Sender};
 use super::duty::Duty;
 use super::{Fate, Flushed, Mailbox, Missed, State};
 use crate::limits::Slow;
+use crate::prefetch::prefetch;
 use crate::primitives::MutexGuard;
 use std::io::{self, IoSlice};
 
@@ -86,6 +87,12 @@ impl Mailbox {
     /// the client, while all others send without blocking.
     pub(crate) fn flush_when_free(&self, sender: impl Sender) -> io::Result<Flushed> {
         self.take_duty(self.lock_when_free(), Stay::AWhile, sender)
+    }
+
+    /// Says that an answer is to be begun soon.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        prefetch(&self.duty);
     }
 
     /// Begins to send the client's own answer, which is sent without a copy when nothing else waits: nearly always. It is

@@ -64,8 +64,7 @@ struct Reactor<'a, P> {
     entrance: Option<Entrance<'a>>,
     /// When to look at the entrance again.
     paused_until: Option<Instant>,
-    /// Each from the beginning of a cache line. Where clients are many, what a message needs is fetched anew each time: two
-    /// lines side by side, instead of parts of four.
+    /// Each from the beginning of a cache line.
     clients: Slab<CachePadded<Occupant>>,
     rings: Arc<Rings>,
     timers: Timers,
@@ -347,14 +346,14 @@ impl<'a, P: Poller> Reactor<'a, P> {
     }
 
     fn remove(&mut self, key: usize, why: Closed) {
-        let mut occupant = self.clients.remove(key);
+        let mut occupant = self.clients.remove(key).into_inner();
         if let Err(error) = self.poller.delete(occupant.stream.as_fd()) {
             tracing::error!(%error, "a client that left was not watched");
         }
         let missed = occupant.close();
         occupant.tell_closed(why);
         self.context.stats.closed(why, missed);
-        drop(occupant);
+        drop(occupant.into_stream());
         let clients = &self.clients;
         self.timers.prune(clients.len(), |key, id| {
             clients
