@@ -238,7 +238,12 @@ impl Ring {
             }
             drop(queue);
             let everything = sends.is_empty() && asked.is_empty();
-            let until = if everything { until } else { Until::Submitted };
+            let until = match until {
+                _ if !everything => Until::Submitted,
+                // Nobody waits while there is something from an earlier batch.
+                Until::Happened(_) if !self.has_nothing_to_tell() => Until::Polled,
+                until => until,
+            };
             enter(&self.queues, until)?;
             // The kernel may have taken a part only, when it was short of memory or interrupted. And what there was no
             // room to put down may be a send that was refused.
@@ -249,6 +254,8 @@ impl Ring {
             if everything {
                 return Ok(());
             }
+            // Each send completes, and the kernel keeps at some cost what it has no room to put down.
+            self.collect();
         }
     }
 

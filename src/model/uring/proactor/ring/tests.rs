@@ -246,6 +246,27 @@ fn more_than_the_queue_holds_is_submitted_in_turns() {
 }
 
 #[test]
+fn what_came_with_the_first_of_several_batches_ends_the_wait_behind_the_last() {
+    let Some((mut ring, server, mut client)) = ring() else {
+        return;
+    };
+    client.write_all(b"there already").unwrap();
+    ring.receive(7, server.as_fd());
+    let (silent, _other_end) = UnixStream::pair().unwrap();
+    for name in 0..SUBMISSIONS {
+        ring.watch_readable(name, silent.as_fd());
+    }
+    in_time("what is there ends the wait", || {
+        let mut nothing = Outgoing::new();
+        ring.enter(&mut nothing, Until::Happened(None)).unwrap();
+    });
+    let [came] = &ring.take_completions()[..] else {
+        panic!("nobody else said anything");
+    };
+    assert_eq!((came.op(), came.result()), (Op::Receive(7), Ok(13)));
+}
+
+#[test]
 fn a_ring_that_is_dropped_lets_go_of_everything() {
     let Some((mut ring, server, mut client)) = ring() else {
         return;
