@@ -3,6 +3,7 @@
 use crate::mailbox::{Mailbox, Posted};
 use crate::message::Message;
 use std::fmt;
+use std::mem::offset_of;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -18,19 +19,22 @@ impl fmt::Display for ClientId {
 
 /// A connected client: its number, its address, and the mailbox that others post to. Clones are the same
 /// client.
-// In this order: all that a message needs of it is the mailbox, and that beside what stands before it in a connection.
+// In this order for a connection's sake, which has what every message needs behind it.
 #[derive(Clone)]
 #[repr(C)]
 pub struct Client {
-    mailbox: Arc<Mailbox>,
-    id: ClientId,
     addr: SocketAddr,
+    id: ClientId,
+    mailbox: Arc<Mailbox>,
 }
 
 impl Client {
+    /// From here to its end is what every message needs.
+    pub(crate) const OFTEN: usize = offset_of!(Self, mailbox);
+
     /// A client that is reached through `mailbox`.
     pub fn new(id: ClientId, addr: SocketAddr, mailbox: Arc<Mailbox>) -> Self {
-        Self { mailbox, id, addr }
+        Self { addr, id, mailbox }
     }
 
     /// Its number.

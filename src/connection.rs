@@ -11,14 +11,13 @@
 //! still to be sent can only get less.
 
 use crate::client::Client;
-use crate::mailbox::{Flushed, Mailbox, Posters, Sender, SoFar, Stay};
+use crate::mailbox::{Flushed, Posters, Sender, SoFar, Stay};
 use crate::service::{Flow, Reply, Service, Session};
 use crate::stats::Closed;
 use std::any::Any;
 use std::io;
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 /// Where a connection stands. See the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,21 +30,21 @@ pub(crate) enum Stage {
 /// What a reply buffer keeps between calls: one enormous answer is not to stay for ever.
 const LARGEST_SCRATCH: usize = 64 * 1024;
 
-// In this order: what every message needs lies together, at the beginning.
+// In this order: what every message needs lies together, at the end. And a membership is over before its session is.
 #[repr(C)]
 pub(crate) struct Connection {
+    membership: Option<Box<dyn Send>>,
+    client: Client,
     /// [`Nobody`]'s, once it has left.
     session: Box<dyn Session>,
     stage: Stage,
     stay: Stay,
     blocked: bool,
-    client: Client,
-    membership: Option<Box<dyn Send>>,
 }
 
 impl Connection {
-    /// Bytes from its beginning, in which every message finds what it needs.
-    pub(crate) const OFTEN: usize = offset_of!(Self, client) + size_of::<Arc<Mailbox>>();
+    /// From here to its end is what every message needs.
+    pub(crate) const OFTEN: usize = offset_of!(Self, client) + Client::OFTEN;
 
     /// Opens a session for `client`. When that panics, the connection begins as `Leaving`. `stay` is for its
     /// answers: whether their sender can stay for others' posts, too.
@@ -366,6 +365,16 @@ mod tests {
                 (stage == Stage::Talking, stage)
             );
         }
+    }
+
+    #[test]
+    fn who_is_dropped_while_it_talks_is_no_member_any_more_before_its_session_is_dropped() {
+        let (service, told) = Told::breaking_at("nowhere");
+        let connection = Connection::open(&service, Client::unheard(), Stay::AWhile);
+        assert_eq!(connection.stage(), Stage::Talking);
+        drop(connection);
+        let order: Vec<_> = told.try_iter().collect();
+        assert_eq!(order, ["membership", "session"]);
     }
 
     #[test]

@@ -25,34 +25,41 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-// In this order: what every message needs lies in the first 64 bytes, one line of a cache. Where clients are many, it is
-// fetched anew for each message.
+// In this order: what every message needs lies in the last 64 bytes, one line of a cache for whoever begins it on one, as a
+// reactor does. Where clients are many, that is fetched anew for each message.
 #[repr(C)]
 pub(super) struct Occupant<S = TcpStream> {
-    /// What it had still to take of an answer when that was last looked at. (Among its values is the one by which a table
-    /// tells an empty place.)
-    untaken: Option<u64>,
+    /// Declared before the socket, dropped before it: whoever sees this client's connection close may come in its stead.
+    /// (One that is read on for its last words' sake keeps its place for that second.)
+    _permit: Option<OwnedPermit>,
+    /// When it last sent something or took something of an answer.
+    active: Instant,
+    /// Everything is sent, and what is still to be done before the socket may close.
+    pub(super) parting: Option<Parting>,
+    called: Option<Called>,
+    /// What it never got, as far as that was counted before the end.
+    missed: Missed,
+    /// The drain found it idle and ended it.
+    pub(super) was_idle: bool,
+    /// Of no use but to have the rest where it is said to be.
+    _space: u64,
+    pub(super) connection: Connection,
     pub(super) stream: S,
     /// What the poller was told last.
     pub(super) watched: Interest,
     /// For a [reactor](super::reactor), which keeps this up: its conversation flows and there is no idle time-out, so
     /// there is nothing to see to but what it says.
     pub(super) steady: bool,
-    pub(super) connection: Connection,
-    _permit: Option<OwnedPermit>,
-    /// Everything is sent, and what is still to be done before the socket may close.
-    pub(super) parting: Option<Parting>,
-    /// The drain found it idle and ended it.
-    pub(super) was_idle: bool,
-    called: Option<Called>,
-    /// When it last sent something or took something of an answer.
-    active: Instant,
-    /// What it never got, as far as that was counted before the end.
-    missed: Missed,
+    /// What it had still to take of an answer when that was last looked at. (Among its values is the one by which a table
+    /// tells an empty place.)
+    untaken: Option<u64>,
 }
 
-const _: () = assert!(offset_of!(Occupant, connection) + Connection::OFTEN <= 64);
-const _: () = assert!(offset_of!(Occupant<Arc<TcpStream>>, connection) + Connection::OFTEN <= 64);
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    let often = offset_of!(Occupant, connection) + Connection::OFTEN;
+    assert!(often.is_multiple_of(64) && size_of::<Occupant>() <= often + 64);
+};
 
 /// The end of a client's input, or what broke it.
 #[derive(Debug)]
@@ -81,6 +88,7 @@ impl<S: Socket> Occupant<S> {
         Self {
             connection: Connection::open(service, client, Stay::AWhile),
             _permit: permit,
+            _space: 0,
             stream,
             watched: Interest::READ,
             steady: false,
@@ -247,9 +255,7 @@ impl<S: Socket> Occupant<S> {
         }
     }
 
-    /// The socket, without the client: its place is free, and its session is gone. To be taken before it is closed: whoever
-    /// sees this client's connection close may come in its stead. (One that is read on for its last words' sake keeps its
-    /// place for that second.)
+    /// The socket, without the client: its place is free, and its session is gone.
     pub(super) fn into_stream(self) -> S {
         self.stream
     }

@@ -346,14 +346,14 @@ impl<'a, P: Poller> Reactor<'a, P> {
     }
 
     fn remove(&mut self, key: usize, why: Closed) {
-        let mut occupant = self.clients.remove(key).into_inner();
+        let mut occupant = self.clients.remove(key);
         if let Err(error) = self.poller.delete(occupant.stream.as_fd()) {
             tracing::error!(%error, "a client that left was not watched");
         }
         let missed = occupant.close();
         occupant.tell_closed(why);
         self.context.stats.closed(why, missed);
-        drop(occupant.into_stream());
+        drop(occupant);
         let clients = &self.clients;
         self.timers.prune(clients.len(), |key, id| {
             clients

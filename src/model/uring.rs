@@ -38,7 +38,7 @@ use std::num::NonZeroUsize;
 ///      +----------- bytes that came, clients that were accepted -----------+
 /// ```
 ///
-/// A message costs no system call of its own: a turn costs one, however many messages are in it. It does cost a copy, from
+/// A message costs no system call of its own: a turn costs one, or two, however many messages are in it. It does cost a copy, from
 /// the answer to what goes out together. A client has no buffer while it is silent: those who talk take from one set, of
 /// 512 times 4 KiB for each loop. One session that takes long makes all clients of its loop wait, and nobody else.
 ///

@@ -38,9 +38,9 @@ use std::time::Duration;
 pub(in crate::model) struct Newcomer {
     pub(in crate::model) id: ClientId,
     pub(in crate::model) addr: SocketAddr,
-    pub(in crate::model) stream: TcpStream,
-    /// Goes back when the client is gone.
+    /// Goes back when the client is gone: before its socket is closed.
     pub(in crate::model) permit: Option<OwnedPermit>,
+    pub(in crate::model) stream: TcpStream,
 }
 
 /// What came of accepting one.

@@ -1,5 +1,5 @@
 //! The proactor: one thread, a ring, and a guest per client. It says what is to be done, is told what was done, serves
-//! that, and says what is to be done next, all in one system call per turn.
+//! that, and says what is to be done next, all in one system call per turn, or two: see [`ring`].
 //!
 //! ```text
 //!   +--> submit and wait ---> every completion: admit | serve | send on ---> flush whoever was posted to --+

@@ -50,9 +50,6 @@ pub(super) fn tag(data: u64) -> u64 {
 /// In the user data of a send: from here, up to the key, how many bytes it is of.
 pub(super) const LENGTH: u32 = 10;
 
-/// Bytes of the longest send whose user data has room for how many they are.
-pub(super) const LONGEST_SEND: usize = (1 << (u32::BITS - LENGTH)) - 1;
-
 /// Something that has happened.
 #[repr(transparent)]
 pub(super) struct Completion(cqueue::Entry);

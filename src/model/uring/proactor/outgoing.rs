@@ -21,6 +21,8 @@ const ROOM: usize = 256 * 1024;
 /// Bytes gathered for one client. More is not worth a copy: it is sent by a call of its own.
 const LONGEST: usize = 64 * 1024;
 
+const _: () = assert!(LONGEST <= Send::LONGEST);
+
 /// Where a client's bytes are, if they are gathered and not submitted yet.
 #[derive(Debug)]
 pub(super) struct Gathered {

@@ -10,14 +10,14 @@
 //!
 //! A send may not block (`MSG_DONTWAIT`), so the kernel does not keep it: when the call that submitted it is back, it is
 //! over. That is why it may have its bytes from a buffer that is filled anew each turn. When more complete than the kernel
-//! has room to put down, it is asked for the rest before [`Ring::enter`] returns: a send of which nothing is heard by then
-//! has gone out.
+//! has room to put down, it is asked for the rest of the sends before [`Ring::enter`] returns: one of which nothing is heard
+//! by then has gone out.
 //!
 //! A send can be *hushed* (`IOSQE_CQE_SKIP_SUCCESS`): it completes only if not everything was sent. Sends that are not end
-//! a wait for anything to happen, since they are the first thing that does. Where many are sent to, that costs nothing: when
-//! the last of them is, something has come from the first. To hush them would cost: the kernel takes note of each in a place
-//! that the processors where bytes arrive for us read all the time. A turn that sends to one client, as most do while there
-//! is little to do, is hushed: it would go to the kernel twice.
+//! a wait for anything to happen, since they are the first thing that does; if they are all that did, there is a second
+//! call. Where much is going on, there is none: when the last client is sent to, something has come from the first. To hush
+//! them would cost each of them something: the kernel takes note of it in a place that the processors where bytes arrive for
+//! us read all the time. A turn that sends to one client, as most do while there is little to do, is hushed.
 //!
 //! ```text
 //!                         one send: hushed
@@ -277,7 +277,7 @@ impl Ring {
         drop(queue);
         // SAFETY: so many were written to the spare capacity, beginning with its first.
         unsafe { self.happened.set_len(from + taken) };
-        // The sends of this turn come first, all in a row.
+        // As a rule, the sends of this turn come first, all in a row.
         let others = from + Completion::whole_sends_before_others(&self.happened[from..]);
         if Completion::are_of_many(&self.happened[others..]) {
             self.happened.drain(from..others);

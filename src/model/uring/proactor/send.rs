@@ -2,7 +2,7 @@
 //! submitted, and then be copied as it is.
 #![allow(unsafe_code)]
 
-use super::op::{LENGTH, LONGEST_SEND, SEND, data};
+use super::op::{LENGTH, SEND, data};
 use io_uring::{opcode, squeue};
 use rustix::net::{RecvFlags, SendFlags};
 use std::os::fd::RawFd;
@@ -15,6 +15,8 @@ const SEVERAL: u64 = 1 << 8;
 
 /// In the user data: its bytes are borrowed.
 const BORROWED: u64 = 1 << 9;
+
+const _: () = assert!(SEVERAL > 0xff && BORROWED < 1 << LENGTH);
 
 /// An entry of the submission queue (`struct io_uring_sqe`), by the names that its fields have for a send.
 #[repr(C)]
@@ -37,11 +39,12 @@ const _: () = assert!(size_of::<Send>() == size_of::<squeue::Entry>());
 const _: () = assert!(align_of::<Send>() == align_of::<squeue::Entry>());
 
 impl Send {
-    /// Bytes that one can be of.
-    pub(super) const LONGEST: usize = LONGEST_SEND;
+    /// Bytes of the longest, which is so long as its user data has room for.
+    pub(super) const LONGEST: usize = (1 << (u32::BITS - LENGTH)) - 1;
 
     #[inline]
     pub(super) fn new(key: u32, fd: RawFd, address: usize, len: usize) -> Self {
+        debug_assert!(len <= Self::LONGEST, "{len}");
         Self {
             opcode: opcode::Send::CODE,
             flags: 0,
@@ -101,6 +104,7 @@ impl Send {
     }
 
     pub(super) fn lengthen(&mut self, more: usize) {
+        debug_assert!(self.len() + more <= Self::LONGEST, "{more}");
         self.len += more as u32;
         self.user_data += (more as u64) << LENGTH;
     }
