@@ -54,13 +54,6 @@ pub(super) const LENGTH: u32 = 10;
 #[repr(transparent)]
 pub(super) struct Completion(cqueue::Entry);
 
-impl From<cqueue::Entry> for Completion {
-    #[inline]
-    fn from(entry: cqueue::Entry) -> Self {
-        Self(entry)
-    }
-}
-
 impl Completion {
     /// It is of a send, and all bytes of that went out.
     #[inline]

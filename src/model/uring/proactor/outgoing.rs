@@ -111,13 +111,19 @@ impl Outgoing {
         self.used += bytes.len();
     }
 
-    #[inline]
-    fn begin(&mut self, mine: &mut Gathered, stream: BorrowedFd<'_>, len: usize) {
+    /// Begins a client's send with bytes that lie at `address`.
+    fn begin(
+        &mut self,
+        mine: &mut Gathered,
+        stream: BorrowedFd<'_>,
+        address: usize,
+        len: usize,
+    ) -> &mut Send {
         mine.round = self.round;
         mine.index = self.sends.len() as u32;
-        let address = self.bytes.as_ptr().addr() + self.used;
         self.sends
             .push(Send::new(mine.key, stream.as_raw_fd(), address, len));
+        &mut self.sends[mine.index as usize]
     }
 
     /// Takes a reference to what is in `segment` behind its first `skip` bytes, and says how many bytes that are. Of nothing
@@ -133,21 +139,13 @@ impl Outgoing {
         if mine.round == self.round || bytes.len() > Send::LONGEST {
             return None;
         }
-        let index = self.sends.len() as u32;
         let last = self.borrowed.last();
         if !last.is_some_and(|(_, last)| last.is(segment)) {
-            self.borrowed.push((index, segment.clone()));
+            let from = self.sends.len() as u32;
+            self.borrowed.push((from, segment.clone()));
         }
-        mine.round = self.round;
-        mine.index = index;
-        let mut send = Send::new(
-            mine.key,
-            stream.as_raw_fd(),
-            bytes.as_ptr().addr(),
-            bytes.len(),
-        );
-        send.borrows();
-        self.sends.push(send);
+        self.begin(mine, stream, bytes.as_ptr().addr(), bytes.len())
+            .borrows();
         Some(bytes.len())
     }
 
@@ -170,8 +168,8 @@ impl Outgoing {
         if mine.round == self.round {
             self.make_longer(mine.index, more)?;
         } else {
-            self.begin(mine, stream, more);
-            self.sends[mine.index as usize].becomes_several();
+            let address = self.bytes.as_ptr().addr() + self.used;
+            self.begin(mine, stream, address, more).becomes_several();
         }
         for slice in slices {
             self.append(slice);
