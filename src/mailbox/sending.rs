@@ -68,19 +68,16 @@ impl Mailbox {
     pub(crate) fn flush_if_blocked(
         &self,
         stay: Stay,
-        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+        sender: impl Sender,
     ) -> Option<io::Result<Flushed>> {
         let is_blocked = self.duty.is(Duty::Blocked);
-        is_blocked.then(|| self.take_duty(self.state.lock(), stay, send))
+        is_blocked.then(|| self.take_duty(self.state.lock(), stay, sender))
     }
 
     /// Like [`flush`](Self::flush), but waits for another sender to finish first. Only for the thread that
     /// owns the client, with a `send` that blocks.
-    pub(crate) fn flush_to_the_end(
-        &self,
-        send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> io::Result<Flushed> {
-        self.take_duty(self.lock_when_free(), Stay::ToTheEnd, send)
+    pub(crate) fn flush_to_the_end(&self, sender: impl Sender) -> io::Result<Flushed> {
+        self.take_duty(self.lock_when_free(), Stay::ToTheEnd, sender)
     }
 
     /// Like [`flush`](Self::flush), but waits for another sender's call to return first. Only for the thread that owns

@@ -153,7 +153,7 @@ fn parks_clients() -> Result<(), Unsupported> {
 /// Read from a socket at one call. What a client sends while it is not read waits in the kernel.
 const CHUNK: usize = 16 * 1024;
 
-/// Read at one call from a client who has a thread of its own, and has never sent so much at once.
+/// Read at one call, on the stack, from a client who has a thread of its own and has never sent so much at once.
 const FEW_WORDS: usize = 2 * 1024;
 
 /// What a thread needs to talk with any number of clients, one at a time.
@@ -170,19 +170,20 @@ impl Buffers {
         }
     }
 
-    /// For a thread that has one client only, who may be one of thousands and say little: small, until a read
-    /// [fills](Self::filled) it.
+    /// For a thread that has one client only, who may be one of thousands and say little: nothing, until it is
+    /// [needed](Self::whole). A few words can be read on its stack.
     fn of_one_client() -> Self {
         Self {
-            input: vec![0; FEW_WORDS].into_boxed_slice(),
+            input: Box::default(),
             reply: Vec::new(),
         }
     }
 
-    /// A read left no room, or may: with the next there is as much as anybody gets.
-    fn filled(input: &mut Box<[u8]>) {
-        if input.len() < CHUNK {
+    /// As much of an input buffer as anybody gets.
+    fn whole(input: &mut Box<[u8]>) -> &mut [u8] {
+        if input.is_empty() {
             *input = vec![0; CHUNK].into_boxed_slice();
         }
+        input
     }
 }
