@@ -7,8 +7,9 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-/// Events taken from the kernel at one call; the rest comes with the next.
-const BATCH: usize = 512;
+/// Events taken from the kernel at one call; the rest comes with the next. The kernel looks at each socket when it tells of
+/// it, and again when it is read: no more than its cache still holds then.
+const BATCH: usize = 64;
 
 /// A [`Poller`] on epoll(7), level-triggered.
 pub struct Epoll {
