@@ -33,7 +33,12 @@ impl Socket {
         })
     }
 
-    pub(super) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    /// The way out through this socket, as a mailbox takes it.
+    pub(super) fn sender(&self) -> impl FnMut(&[IoSlice<'_>]) -> io::Result<usize> {
+        |slices| self.send(slices)
+    }
+
+    fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.in_use.with_mut(|_| ());
         if self.is_full.swap(false, Ordering::Relaxed) {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -59,7 +64,7 @@ struct AtOnce(Arc<Socket>);
 
 impl Outlet for AtOnce {
     fn ring(&self, mailbox: &Arc<Mailbox>) {
-        let flushed = mailbox.flush(|slices| self.0.send(slices));
+        let flushed = mailbox.flush(self.0.sender());
         assert!(flushed.is_ok());
     }
 }
@@ -95,9 +100,7 @@ fn a_reply_and_a_post_are_both_sent_by_one_at_a_time() {
         let socket = Socket::new(false);
         let mailbox = mailbox(&socket);
         let other = poster(&mailbox, "p");
-        let replied = mailbox.reply(b"r", Posters::Send, Stay::ToTheEnd, |slices| {
-            socket.send(slices)
-        });
+        let replied = mailbox.reply(b"r", Posters::Send, Stay::ToTheEnd, socket.sender());
         assert!(replied.is_ok());
         other.join().unwrap();
         assert_eq!(socket.arrived(), "pr");
@@ -118,9 +121,7 @@ fn two_replies_and_two_posts_are_all_sent() {
             })
         };
         for answer in [b"r", b"s"] {
-            let replied = mailbox.reply(answer, Posters::Send, Stay::AWhile, |slices| {
-                socket.send(slices)
-            });
+            let replied = mailbox.reply(answer, Posters::Send, Stay::AWhile, socket.sender());
             assert!(replied.is_ok());
         }
         other.join().unwrap();
@@ -135,9 +136,7 @@ fn two_posters_and_a_reply_are_all_sent() {
         let socket = Socket::new(false);
         let mailbox = mailbox(&socket);
         let others = [poster(&mailbox, "p"), poster(&mailbox, "q")];
-        let replied = mailbox.reply(b"r", Posters::Send, Stay::AWhile, |slices| {
-            socket.send(slices)
-        });
+        let replied = mailbox.reply(b"r", Posters::Send, Stay::AWhile, socket.sender());
         assert!(replied.is_ok());
         for other in others {
             other.join().unwrap();
@@ -156,15 +155,13 @@ fn an_owner_who_alone_sends_loses_nothing_that_is_posted_while_it_replies() {
             let mailbox = Arc::new(Mailbox::new(1024, Box::new(bell.clone())));
             let other = poster(&mailbox, "p");
             for answer in [b"r", b"s"] {
-                let replied = mailbox.reply(answer, Posters::Ring, Stay::AWhile, |slices| {
-                    socket.send(slices)
-                });
+                let replied = mailbox.reply(answer, Posters::Ring, Stay::AWhile, socket.sender());
                 assert!(replied.is_ok());
             }
             other.join().unwrap();
             // The end of the turn, or room at last.
             if bell.0.load(Ordering::Acquire) || is_full {
-                assert!(mailbox.flush(|slices| socket.send(slices)).is_ok());
+                assert!(mailbox.flush(socket.sender()).is_ok());
             }
             let taken = String::from_utf8(socket.taken.lock().unwrap().clone()).unwrap();
             assert_eq!(socket.arrived(), "prs");
@@ -180,13 +177,11 @@ fn what_found_the_socket_full_is_left_to_its_watcher() {
         let socket = Socket::new(true);
         let mailbox = mailbox(&socket);
         let other = poster(&mailbox, "p");
-        let replied = mailbox.reply(b"r", Posters::Send, Stay::AWhile, |slices| {
-            socket.send(slices)
-        });
+        let replied = mailbox.reply(b"r", Posters::Send, Stay::AWhile, socket.sender());
         assert!(replied.is_ok());
         other.join().unwrap();
         // Whoever met the full socket left the duty blocked, unless another sent on after it.
-        let flushed = mailbox.flush_if_blocked(Stay::AWhile, |slices| socket.send(slices));
+        let flushed = mailbox.flush_if_blocked(Stay::AWhile, socket.sender());
         assert!(flushed.is_none_or(|flushed| flushed.is_ok()));
         assert_eq!(socket.arrived(), "pr");
         assert!(mailbox.is_idle());
@@ -202,12 +197,12 @@ fn a_watcher_beside_a_poster_and_the_owner_loses_nothing() {
         let watcher = {
             let (mailbox, socket) = (Arc::clone(&mailbox), Arc::clone(&socket));
             thread::spawn(move || {
-                let flushed = mailbox.flush_if_blocked(Stay::AWhile, |slices| socket.send(slices));
+                let flushed = mailbox.flush_if_blocked(Stay::AWhile, socket.sender());
                 assert!(flushed.is_none_or(|flushed| flushed.is_ok()));
             })
         };
         let other = poster(&mailbox, "p");
-        let flushed = mailbox.flush_to_the_end(|slices| socket.send(slices));
+        let flushed = mailbox.flush_to_the_end(socket.sender());
         assert!(matches!(flushed, Ok(Flushed::Empty | Flushed::Elsewhere)));
         watcher.join().unwrap();
         other.join().unwrap();
@@ -222,11 +217,9 @@ fn who_leaves_beside_a_poster_gets_its_answer_before_the_closing() {
         let socket = Socket::new(false);
         let mailbox = mailbox(&socket);
         let other = poster(&mailbox, "p");
-        let replied = mailbox.reply(b"r", Posters::Send, Stay::AWhile, |slices| {
-            socket.send(slices)
-        });
+        let replied = mailbox.reply(b"r", Posters::Send, Stay::AWhile, socket.sender());
         assert!(replied.is_ok());
-        let flushed = mailbox.flush_when_free(|slices: &[IoSlice<'_>]| socket.send(slices));
+        let flushed = mailbox.flush_when_free(socket.sender());
         assert!(matches!(flushed, Ok(Flushed::Empty)));
         mailbox.close();
         assert!(socket.arrived().contains('r'));
