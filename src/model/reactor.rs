@@ -36,6 +36,10 @@ const ENTRANCE: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 const SHUTDOWN: Token = Token(usize::MAX - 2);
 
+/// Waits of one turn in which there is mail, besides the first, as long as each tells of as many as it has room for: with 64 at a
+/// time, a turn is of 512. Whoever floods comes again behind all others only, and no more often than this.
+const CROWD: usize = 7;
+
 /// Whether this system has `P`; `elsewhere` says which have it.
 pub(super) fn check<P: Poller>(elsewhere: &str) -> Result<(), Unsupported> {
     match P::new() {
@@ -98,15 +102,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
     fn turn_until_empty(&mut self) -> io::Result<()> {
         loop {
             let timed = self.is_timed();
-            let mut cursor = self.wait(timed)?;
-            while let Some(event) = self.poller.next(&mut cursor) {
-                self.serve(event)?;
-                // What one turn reads may be more than a mailbox holds.
-                if self.rings.is_urgent() {
-                    self.flush_rung();
-                }
-            }
+            let cursor = self.wait(timed)?;
+            self.serve_all(cursor)?;
             if self.rings.is_rung() {
+                self.serve_crowd()?;
                 self.flush_rung();
             }
             // What was set meanwhile is not due yet.
@@ -119,6 +118,31 @@ impl<'a, P: Poller> Reactor<'a, P> {
                 return Ok(());
             }
         }
+    }
+
+    /// Serves each of whom the last wait told.
+    #[inline]
+    fn serve_all(&mut self, mut cursor: P::Cursor) -> io::Result<()> {
+        while let Some(event) = self.poller.next(&mut cursor) {
+            self.serve(event)?;
+            // What one turn reads may be more than a mailbox holds.
+            if self.rings.is_urgent() {
+                self.flush_rung();
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves those, too, of whom there was no room to tell, if what is said is to go out together.
+    fn serve_crowd(&mut self) -> io::Result<()> {
+        for _ in 0..CROWD {
+            if !self.poller.may_have_more() {
+                break;
+            }
+            let cursor = self.poller.wait(Some(Duration::ZERO))?;
+            self.serve_all(cursor)?;
+        }
+        Ok(())
     }
 
     fn wait(&mut self, timed: bool) -> io::Result<P::Cursor> {

@@ -63,6 +63,10 @@ impl Poller for Epoll {
         Ok(0)
     }
 
+    fn may_have_more(&self) -> bool {
+        self.ready.len() >= BATCH
+    }
+
     #[inline]
     fn next(&self, cursor: &mut usize) -> Option<Event> {
         let epoll::Event { flags, data, .. } = *self.ready.get(*cursor)?;
@@ -71,5 +75,38 @@ impl Poller for Epoll {
             token: Token(data.u64() as usize),
             flags: PollFlags::from_bits_retain(flags.bits() as _),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::poller::Waker;
+    use std::collections::BTreeSet;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_wait_without_room_for_all_says_so_and_the_next_tells_of_the_others() {
+        let mut poller = Epoll::new().unwrap();
+        let ready = BATCH + 10;
+        let wakers: Vec<_> = (0..ready).map(|_| Waker::new().unwrap()).collect();
+        for (at, waker) in wakers.iter().enumerate() {
+            poller
+                .add(waker.as_fd(), Token(at), Interest::READ)
+                .unwrap();
+            waker.wake();
+        }
+        let mut told = BTreeSet::new();
+        for expected in [BATCH, ready] {
+            let mut cursor = poller.wait(Some(Duration::ZERO)).unwrap();
+            assert!(poller.may_have_more());
+            told.extend(std::iter::from_fn(|| poller.next(&mut cursor)).map(|event| event.token));
+            assert_eq!(told.len(), expected);
+        }
+        for waker in &wakers[1..] {
+            waker.clear();
+        }
+        poller.wait(Some(Duration::ZERO)).unwrap();
+        assert!(!poller.may_have_more());
     }
 }

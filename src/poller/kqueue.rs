@@ -121,6 +121,10 @@ impl Poller for Kqueue {
         }
     }
 
+    fn may_have_more(&self) -> bool {
+        self.events.len() == BATCH
+    }
+
     fn next(&self, cursor: &mut usize) -> Option<Event> {
         let event = *self.events.get(*cursor)?;
         *cursor += 1;

@@ -158,6 +158,12 @@ pub trait Poller: Sized {
     /// What the system call says; the set is as it was.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Self::Cursor>;
 
+    /// Whether the last [`wait`](Self::wait) told of as many as it has room for, so that more may be ready. They come first in
+    /// the next. No backend that tells of all at once ever says so.
+    fn may_have_more(&self) -> bool {
+        false
+    }
+
     /// The next event of the last [`wait`](Self::wait), which gave `cursor`.
     ///
     /// The set may change on the way. Then it may also tell of a descriptor that has been deleted, or of a new one that got

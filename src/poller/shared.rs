@@ -44,7 +44,8 @@ pub(crate) struct Signal {
 #[derive(Default)]
 pub(crate) struct Signals(Vec<Signal>);
 
-/// Signals taken from the kernel at one call; the rest comes with the next.
+/// Signals taken from the kernel at one call; the rest comes with the next. Those who were told of are served by whoever is free:
+/// no processor's cache is to hold them meanwhile.
 const BATCH: usize = 512;
 
 const SINGULAR: EventFlags = EventFlags::RDHUP
