@@ -75,7 +75,7 @@ impl Mailbox {
     }
 
     /// Like [`flush`](Self::flush), but waits for another sender to finish first. Only for the thread that
-    /// owns the client, with a `send` that blocks.
+    /// owns the client, with a `sender` that blocks.
     pub(crate) fn flush_to_the_end(&self, sender: impl Sender) -> io::Result<Flushed> {
         self.take_duty(self.lock_when_free(), Stay::ToTheEnd, sender)
     }

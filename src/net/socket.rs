@@ -200,7 +200,8 @@ pub(crate) fn send_within(
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 /// Reads and throws away until the client ends its side, or until [`LINGER`] is over.
-pub(crate) fn linger(stream: &TcpStream, buffer: &mut [u8]) {
+pub(crate) fn linger(stream: &TcpStream) {
+    let mut scrap = [0; 4096];
     end_writing(stream);
     let deadline = Instant::now() + LINGER;
     loop {
@@ -208,7 +209,7 @@ pub(crate) fn linger(stream: &TcpStream, buffer: &mut [u8]) {
         if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
             return;
         }
-        match receive(stream.as_fd(), buffer, Wait::Block) {
+        match receive(stream.as_fd(), &mut scrap, Wait::Block) {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }

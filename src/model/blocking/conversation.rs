@@ -1,14 +1,16 @@
 //! A thread's conversation with one client, from its first byte to its last, blocking.
 //!
 //! ```text
-//!              the drain                  silence, or the end of input
-//!   talking -------------> hearing out ---------------------------------> parting
-//!      \_________ the end of input, the session's close, a failure __________/
+//!              the drain                      silence
+//!   talking -------------> hearing out -------------------------> parting
+//!      |                        |                                    ^
+//!      +------------------------+------------------------------------+
+//!           the end of input, the session's close, a failure
 //! ```
 //!
 //! Where clients are thousands, each message finds little of its thread's memory in the processor's caches, and fetches it
-//! anew. So what a message needs lies close together on the stack: [`Conversation`], the first words of the
-//! input above it, and below it the frame of [`Conversation::talk`], which has no room for anything rarer.
+//! anew. So what a message needs lies close together on the stack: [`Conversation`], a few words of input beside it (above it,
+//! in the builds that were looked at), and below it the frame of [`Conversation::talk`], which has no room for anything rarer.
 
 use super::House;
 use crate::client::Client;
@@ -63,7 +65,7 @@ impl House<'_> {
         let mut why = self.converse(&seat, buffers);
         let missed = seat.mailbox.close();
         if why.lingers() {
-            socket::linger(&seat.stream, Buffers::whole(&mut buffers.input));
+            socket::linger(&seat.stream);
         }
         if why == Closed::Drained && !seat.was_idle() {
             why = self.see_out(&seat, buffers);
@@ -258,6 +260,7 @@ impl Conversation<'_> {
 }
 
 /// The way out to a client: waits for room.
+// In this order: it ends what every message needs of the conversation, with what is rarely needed.
 #[repr(C)]
 struct Outward<'c> {
     stream: BorrowedFd<'c>,
