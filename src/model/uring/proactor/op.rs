@@ -51,15 +51,10 @@ pub(super) fn tag(data: u64) -> u64 {
 pub(super) const LENGTH: u32 = 10;
 
 /// Something that has happened.
+#[repr(transparent)]
 pub(super) struct Completion(cqueue::Entry);
 
 impl Completion {
-    /// As it stood in the kernel's queue.
-    #[inline]
-    pub(super) fn of(entry: cqueue::Entry) -> Self {
-        Self(entry)
-    }
-
     /// It is of a send, and all bytes of that went out.
     #[inline]
     pub(super) fn is_whole_send(&self) -> bool {
@@ -68,10 +63,20 @@ impl Completion {
         (self.tag() == SEND) & (self.0.result() as u32 == length)
     }
 
-    /// It is of a receive that will bring more, as nearly all are that are not of sends.
+    /// How many of these there are before the first that is anything else.
     #[inline]
-    pub(super) fn is_receive_that_goes_on(&self) -> bool {
-        (self.tag() == RECEIVE) & self.has_more()
+    pub(super) fn whole_sends_before_others(all: &[Self]) -> usize {
+        let other = all.iter().position(|one| !one.is_whole_send());
+        other.unwrap_or(all.len())
+    }
+
+    /// Whether each of these is a receive that goes on, as nearly all are.
+    #[inline]
+    pub(super) fn are_of_many(all: &[Self]) -> bool {
+        // All are looked at in any case, which takes no jumps.
+        all.iter().fold(true, |so_far, one| {
+            so_far & (one.tag() == RECEIVE) & one.has_more()
+        })
     }
 
     /// What was asked for.

@@ -41,12 +41,12 @@ use super::outgoing::Outgoing;
 use super::send::Send;
 use call::enter;
 use io_uring::types::{CancelBuilder, Fd};
-use io_uring::{IoUring, opcode, squeue};
+use io_uring::{IoUring, cqueue, opcode, squeue};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::io;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// `SOCK_CLOEXEC`, which accept takes with this number.
@@ -267,20 +267,21 @@ impl Ring {
 
     /// Takes what the kernel has put down.
     fn collect(&mut self) {
-        let from = self.happened.len();
-        let mut all_go_on = true;
         let mut queue = self.queues.completion();
+        let from = self.happened.len();
         self.happened.reserve(queue.len());
-        for completion in queue.by_ref().map(Completion::of) {
-            if completion.is_whole_send() {
-                continue;
-            }
-            all_go_on &= completion.is_receive_that_goes_on();
-            self.happened.push(completion);
-        }
+        let room = std::ptr::from_mut(self.happened.spare_capacity_mut());
+        // SAFETY: a `Completion` is nothing but an entry, `repr(transparent)`.
+        let room = unsafe { &mut *(room as *mut [MaybeUninit<cqueue::Entry>]) };
+        let taken = queue.fill(room).len();
         drop(queue);
-        // As a rule, there is nothing else.
-        if !all_go_on {
+        // SAFETY: so many were written to the spare capacity, beginning with its first.
+        unsafe { self.happened.set_len(from + taken) };
+        // As a rule, the sends of this turn come first, all in a row.
+        let others = from + Completion::whole_sends_before_others(&self.happened[from..]);
+        if Completion::are_of_many(&self.happened[others..]) {
+            self.happened.drain(from..others);
+        } else {
             self.sort_out(from);
         }
     }
@@ -295,6 +296,9 @@ impl Ring {
             ..
         } = self;
         let sorted = happened.split_off(from).into_iter().filter(|completion| {
+            if completion.is_whole_send() {
+                return false;
+            }
             if completion.tag() == SEND {
                 unsent.push(Unsent {
                     key: completion.key(),
