@@ -15,7 +15,7 @@ use crate::mailbox::{Flushed, Posters, Sender, SoFar, Stay};
 use crate::service::{Flow, Reply, Service, Session};
 use crate::stats::Closed;
 use std::any::Any;
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -101,12 +101,12 @@ impl Connection {
         let mut answer = Reply::of_nothing(reply);
         let flow = self.contain(|session| session.receive(bytes, &mut answer));
         if flow != Some(Flow::Continue) {
-            self.answer_last(flow, &answer, posters, sender);
+            self.answer_last(flow, &answer, posters, sender.aside());
             tidy(reply);
             return false;
         }
         let Some(lent) = answer.lent() else {
-            self.answer(&answer, posters, sender);
+            self.answer(&answer, posters, sender.aside());
             tidy(reply);
             return self.is_flowing();
         };
@@ -193,10 +193,15 @@ impl Connection {
     fn reply_at_once(&mut self, words: &[u8], posters: Posters, mut sender: impl Sender) -> bool {
         let mailbox = self.client.mailbox();
         if !mailbox.begin_reply(posters) {
-            return self.reply_on(SoFar::OthersPosted, words, sender);
+            return self.reply_on(SoFar::OthersPosted, words, sender.aside());
         }
-        let sent = sender.send_one(words);
-        if mailbox.end_reply(posters, &sent, words) {
+        if sender.gather(words) {
+            let all = SoFar::Sent(Ok(words.len()));
+            return mailbox.end_reply(posters) || self.reply_on(all, words, sender.aside());
+        }
+        let mut sender = sender.aside();
+        let sent = sender.send(&[IoSlice::new(words)]);
+        if matches!(sent, Ok(sent) if sent == words.len()) && mailbox.end_reply(posters) {
             return true;
         }
         self.reply_on(SoFar::Sent(sent), words, sender)
@@ -275,7 +280,6 @@ fn text(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::IoSlice;
     use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, Sender as Teller, channel};
 

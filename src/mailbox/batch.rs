@@ -55,12 +55,32 @@ pub(crate) trait Sender {
     /// `WouldBlock` when there is no room; anything else is the end of the connection.
     fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Takes a copy of `bytes`, to send them together with what others say, and says whether it did. Whoever sends at once
+    /// does not.
+    #[inline]
+    fn gather(&mut self, _bytes: &[u8]) -> bool {
+        false
+    }
+
+    /// The same sender, for what is seldom done and in a place of its own: one that nearly always [gathers](Self::gather)
+    /// need not be in memory before that.
+    #[inline]
+    fn aside(self) -> impl Sender
+    where
+        Self: Sized,
+    {
+        self
+    }
+
     /// Sends from `bytes`, all that there is to be sent.
     ///
     /// # Errors
     /// As [`send`](Self::send).
     #[inline]
     fn send_one(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.gather(bytes) {
+            return Ok(bytes.len());
+        }
         self.send(&[IoSlice::new(bytes)])
     }
 

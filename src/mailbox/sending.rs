@@ -105,16 +105,10 @@ impl Mailbox {
         }
     }
 
-    /// Says whether `sent` was all there is to do. If not, [`reply_on`](Self::reply_on) does the rest.
+    /// All of the answer is sent. Says whether that was all there is to do. If not, [`reply_on`](Self::reply_on) does the rest.
     #[inline]
-    pub(crate) fn end_reply(
-        &self,
-        posters: Posters,
-        sent: &io::Result<usize>,
-        answer: &[u8],
-    ) -> bool {
-        matches!(sent, Ok(sent) if *sent == answer.len())
-            && (posters == Posters::Ring || self.duty.step(Duty::Replying, Duty::Idle))
+    pub(crate) fn end_reply(&self, posters: Posters) -> bool {
+        posters == Posters::Ring || self.duty.step(Duty::Replying, Duty::Idle)
     }
 
     /// Sends what is left of an answer that was not sent at once, and what others posted.
@@ -196,7 +190,7 @@ impl Mailbox {
             return self.reply_on(SoFar::OthersPosted, answer, stay, send);
         }
         let sent = send(&[IoSlice::new(answer)]);
-        if self.end_reply(posters, &sent, answer) {
+        if matches!(sent, Ok(sent) if sent == answer.len()) && self.end_reply(posters) {
             return Ok(Flushed::Empty);
         }
         self.reply_on(SoFar::Sent(sent), answer, stay, send)

@@ -21,6 +21,7 @@ mod send;
 pub(super) use self::needs::check;
 
 use self::guest::Receive;
+use self::inputs::Input;
 use self::op::{Completion, Op};
 use self::outgoing::Outgoing;
 use self::places::Place;
@@ -118,7 +119,9 @@ impl<'a> Proactor<'a> {
             self.woke = self.context.limits.idle_timeout.map(|_| Instant::now());
             self.serve_crowd()?;
             self.admit_arrivals()?;
-            self.flush_rung()?;
+            if self.rings.is_rung() {
+                self.flush_rung()?;
+            }
             self.expire()?;
             // Whoever's request is in our hands already is not idle, though its socket says so.
             if self.switched && !self.ring.has_completions() {
@@ -133,8 +136,17 @@ impl<'a> Proactor<'a> {
         }
     }
 
+    /// Whether there is anything that is to be done at its time.
+    #[inline]
+    fn has_deadlines(&self) -> bool {
+        !self.timers.is_empty() || self.paused_until.is_some() || self.phase != Phase::Serving
+    }
+
     /// How long nothing needs to be done unless something happens.
     fn timeout(&self) -> Option<Duration> {
+        if !self.has_deadlines() {
+            return None;
+        }
         let forced_at = match self.phase {
             Phase::Draining { until } => Some(until),
             Phase::Serving | Phase::Forced => None,
@@ -147,6 +159,7 @@ impl<'a> Proactor<'a> {
     }
 
     /// Submits everything. Whatever was not sent is back in its mailbox afterwards, before anybody is served again.
+    #[inline]
     fn enter(&mut self, until: Until) -> io::Result<()> {
         let entered = self.ring.enter(&mut self.outgoing, until);
         if entered.is_err() {
@@ -154,6 +167,15 @@ impl<'a> Proactor<'a> {
             self.outgoing.begin_anew();
             return entered;
         }
+        if self.ring.has_unsent() {
+            self.take_back();
+        }
+        self.outgoing.begin_anew();
+        Ok(())
+    }
+
+    #[cold]
+    fn take_back(&mut self) {
         for unsent in self.ring.take_unsent() {
             let key = unsent.key as usize;
             if let Some(Place::Guest(guest)) = self.places.get_mut(key) {
@@ -161,23 +183,28 @@ impl<'a> Proactor<'a> {
                 self.settle(key);
             }
         }
-        self.outgoing.begin_anew();
-        Ok(())
     }
 
     /// Makes room where many have much to send.
     fn make_room(&mut self) -> io::Result<()> {
         if self.outgoing.is_full() {
-            self.enter(Until::Submitted)?;
+            return self.enter_at_once(Until::Submitted);
         }
         Ok(())
+    }
+
+    /// [`enter`](Self::enter), within a turn.
+    #[cold]
+    fn enter_at_once(&mut self, until: Until) -> io::Result<()> {
+        self.ring.set_aside();
+        self.enter(until)
     }
 
     /// Serves whatever has happened, and what happens meanwhile if that is to go out together.
     fn serve_crowd(&mut self) -> io::Result<()> {
         let mut served = self.serve_all()?;
         while served < CROWD && self.rings.is_rung() && self.ring.may_have_more() {
-            self.enter(Until::Polled)?;
+            self.enter_at_once(Until::Polled)?;
             match self.serve_all()? {
                 0 => break,
                 more => served += more,
@@ -190,29 +217,28 @@ impl<'a> Proactor<'a> {
     fn serve_all(&mut self) -> io::Result<usize> {
         let mut served = 0;
         // Making room may bring more.
-        while self.ring.has_completions() {
-            let mut completions = self.ring.take_completions();
-            served += completions.len();
-            for completion in completions.drain(..) {
-                match completion.op() {
-                    Op::Receive(key) => self.received(key as usize, completion),
-                    Op::Writable(key) => self.writable(key as usize),
-                    Op::Readable(WAKER) => {
-                        self.rings.clear();
-                        self.ring.watch_readable(WAKER, self.rings.as_fd());
-                    }
-                    Op::Readable(ENTRANCE) | Op::Accept => self.knocked(completion.result())?,
-                    Op::Readable(_) => self.switched = true,
-                }
-                // What one turn reads may be more than a mailbox holds.
-                if self.rings.is_urgent() {
-                    self.flush_rung()?;
-                }
-                self.make_room()?;
+        while let Some(completion) = self.ring.next_completion() {
+            served += 1;
+            match completion.op() {
+                Op::Receive(key) => self.received(key as usize, completion),
+                Op::Writable(key) => self.writable(key as usize),
+                Op::Readable(WAKER) => self.woken(),
+                Op::Readable(ENTRANCE) | Op::Accept => self.knocked(completion.result())?,
+                Op::Readable(_) => self.switched = true,
             }
-            self.ring.recycle(completions);
+            // What one turn reads may be more than a mailbox holds.
+            if self.rings.is_urgent() {
+                self.flush_rung()?;
+            }
+            self.make_room()?;
         }
         Ok(served)
+    }
+
+    #[cold]
+    fn woken(&mut self) {
+        self.rings.clear();
+        self.ring.watch_readable(WAKER, self.rings.as_fd());
     }
 
     /// Something came from a client, or an end.
@@ -227,17 +253,22 @@ impl<'a> Proactor<'a> {
         let Some(input) = completion.into_input() else {
             return;
         };
-        let flows = guest.converse(
-            self.ring.bytes(&input),
-            &mut self.buffers.reply,
-            &mut self.outgoing,
-        );
-        self.ring.give_back(input);
+        let bytes = self.ring.bytes(&input);
         guest.occupant.touch(self.woke);
-        if !flows {
-            guest.flush(&mut self.outgoing);
-            self.settle(key);
+        if !guest.converse(bytes, &mut self.buffers.reply, &mut self.outgoing) {
+            return self.stopped(key, input);
         }
+        self.ring.give_back(input);
+    }
+
+    /// [`received`](Self::received), and its conversation does not flow any more.
+    #[cold]
+    fn stopped(&mut self, key: usize, input: Input) {
+        self.ring.give_back(input);
+        if let Some(Place::Guest(guest)) = self.places.get_mut(key) {
+            guest.flush(&mut self.outgoing);
+        }
+        self.settle(key);
     }
 
     /// [`received`](Self::received), while the client is beginning, blocked, leaving, or not to be received from.
@@ -281,6 +312,7 @@ impl<'a> Proactor<'a> {
         }
     }
 
+    #[cold]
     fn writable(&mut self, key: usize) {
         match self.places.get_mut(key) {
             Some(Place::Guest(guest)) => {

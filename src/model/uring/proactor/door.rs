@@ -51,6 +51,7 @@ impl Proactor<'_> {
 
     /// The kernel does nothing at the door any more: because somebody came whom it only watches for, because it has failed
     /// to accept, or because it was told so.
+    #[cold]
     pub(super) fn knocked(&mut self, result: Result<u32, Errno>) -> io::Result<()> {
         self.door = None;
         let Some(mut entrance) = self.entrance.take() else {

@@ -10,7 +10,7 @@ use std::time::Instant;
 impl Proactor<'_> {
     /// Ends whoever has been silent for too long, lingered for too long, or outlived the drain.
     pub(super) fn expire(&mut self) -> io::Result<()> {
-        if self.timers.is_empty() && self.paused_until.is_none() && self.phase == Phase::Serving {
+        if !self.has_deadlines() {
             return Ok(());
         }
         let now = Instant::now();

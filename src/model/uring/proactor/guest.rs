@@ -106,16 +106,13 @@ impl Sender for WayTo<'_, '_, '_> {
         self.way.send(self.stream, slices)
     }
 
-    fn send_one(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn gather(&mut self, bytes: &[u8]) -> bool {
         let Way {
             outgoing,
             gathered,
             at_once,
         } = &mut *self.way;
-        if !*at_once && outgoing.gather_first(gathered, self.stream, bytes) {
-            return Ok(bytes.len());
-        }
-        self.send(&[IoSlice::new(bytes)])
+        !*at_once && outgoing.gather_first(gathered, self.stream, bytes)
     }
 
     fn send_segment(&mut self, segment: &Segment, skip: usize) -> io::Result<usize> {
@@ -150,14 +147,18 @@ impl Sender for Straight<'_> {
 
     #[inline(always)]
     #[allow(clippy::inline_always)] // Once per message: see `gather_first`.
-    fn send_one(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self
-            .outgoing
+    fn gather(&mut self, bytes: &[u8]) -> bool {
+        self.outgoing
             .gather_first(self.gathered, self.stream, bytes)
-        {
-            Ok(bytes.len())
-        } else {
-            self.send(&[IoSlice::new(bytes)])
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // As above.
+    fn aside(self) -> impl Sender {
+        Straight {
+            outgoing: self.outgoing,
+            gathered: self.gathered,
+            stream: self.stream,
         }
     }
 }

@@ -28,6 +28,8 @@ pub(super) const SIZE: usize = 4096;
 /// to meet in the same few sets of a cache.
 const STRIDE: usize = SIZE + 64;
 
+type Buffer = [UnsafeCell<u8>; STRIDE];
+
 /// The name of the set. A ring has one.
 pub(super) const GROUP: u16 = 0;
 
@@ -47,7 +49,7 @@ impl Input {
 
 pub(super) struct Inputs {
     /// What is written here belongs to the kernel until it says otherwise.
-    memory: Box<[UnsafeCell<u8>]>,
+    memory: Box<[Buffer; COUNT as usize]>,
     /// As many entries as there are buffers, shared with the kernel; a page's alignment.
     entries: NonNull<BufRingEntry>,
     /// Where the next buffer that is given back goes. The kernel sees it when it is published.
@@ -65,9 +67,11 @@ impl Inputs {
             handle_alloc_error(layout);
         };
         let memory: Box<[u8]> = vec![0; usize::from(COUNT) * STRIDE].into();
-        let memory = Box::into_raw(memory) as *mut [UnsafeCell<u8>];
+        debug_assert_eq!(memory.len(), size_of::<[Buffer; COUNT as usize]>());
+        let memory = Box::into_raw(memory).cast();
         let mut inputs = Self {
-            // SAFETY: it was a box of as many bytes a line ago, and an `UnsafeCell<u8>` has the layout of a `u8`.
+            // SAFETY: it was a box of as many bytes a line ago, and an `UnsafeCell<u8>` has the layout of a `u8`, an
+            // array that of its elements in a row.
             memory: unsafe { Box::from_raw(memory) },
             entries,
             tail: 0,
@@ -105,8 +109,7 @@ impl Inputs {
     /// What has arrived.
     #[inline]
     pub(super) fn bytes(&self, input: &Input) -> &[u8] {
-        let from = usize::from(input.id) * STRIDE;
-        let filled = &self.memory[from..from + input.len as usize];
+        let filled = &self.memory[usize::from(input.id)][..input.len as usize];
         // SAFETY: the kernel filled this buffer and gave it to whoever holds the input, of which there is one. It
         // writes there again only when the input was given back, which takes `&mut self` and so ends this
         // borrow. The bytes were initialised when the memory was made.
@@ -118,7 +121,7 @@ impl Inputs {
     #[allow(clippy::needless_pass_by_value)] // Whoever gives it back has it no more.
     pub(super) fn give_back(&mut self, input: Input) {
         let slot = usize::from(self.tail & (COUNT - 1));
-        let address = self.memory[usize::from(input.id) * STRIDE].get();
+        let address = self.memory[usize::from(input.id)].as_ptr();
         // SAFETY: `slot` is less than COUNT. The kernel reads entries from its head to the tail that was
         // published; this one lies past that tail, as there are no more inputs than entries. The number in
         // the first entry's last field is the tail itself, which `set_*` leave alone.

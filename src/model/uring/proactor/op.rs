@@ -51,32 +51,35 @@ pub(super) fn tag(data: u64) -> u64 {
 pub(super) const LENGTH: u32 = 10;
 
 /// Something that has happened.
-#[repr(transparent)]
-pub(super) struct Completion(cqueue::Entry);
+pub(super) struct Completion {
+    user_data: u64,
+    /// The result below the flags: two numbers travel in two registers.
+    outcome: u64,
+}
 
 impl Completion {
+    /// As the kernel has put it down.
+    #[inline]
+    #[allow(clippy::needless_pass_by_value)] // What has happened is told once.
+    pub(super) fn of(entry: cqueue::Entry) -> Self {
+        Self {
+            user_data: entry.user_data(),
+            outcome: u64::from(entry.flags()) << 32 | u64::from(entry.result() as u32),
+        }
+    }
+
     /// It is of a send, and all bytes of that went out.
     #[inline]
     pub(super) fn is_whole_send(&self) -> bool {
-        let length = self.0.user_data() as u32 >> LENGTH;
+        let length = self.user_data as u32 >> LENGTH;
         // An errno is negative, and no length is as great as that.
-        (self.tag() == SEND) & (self.0.result() as u32 == length)
+        (self.tag() == SEND) & (self.raw_result() as u32 == length)
     }
 
-    /// How many of these there are before the first that is anything else.
+    /// It is of a receive that goes on, as nearly all are.
     #[inline]
-    pub(super) fn whole_sends_before_others(all: &[Self]) -> usize {
-        let other = all.iter().position(|one| !one.is_whole_send());
-        other.unwrap_or(all.len())
-    }
-
-    /// Whether each of these is a receive that goes on, as nearly all are.
-    #[inline]
-    pub(super) fn are_of_many(all: &[Self]) -> bool {
-        // All are looked at in any case, which takes no jumps.
-        all.iter().fold(true, |so_far, one| {
-            so_far & (one.tag() == RECEIVE) & one.has_more()
-        })
+    pub(super) fn is_lasting_receive(&self) -> bool {
+        self.tag() == RECEIVE && self.has_more()
     }
 
     /// What was asked for.
@@ -93,34 +96,44 @@ impl Completion {
 
     #[inline]
     pub(super) fn tag(&self) -> u64 {
-        tag(self.0.user_data())
+        tag(self.user_data)
     }
 
     #[inline]
     pub(super) fn key(&self) -> u32 {
-        (self.0.user_data() >> 32) as u32
+        (self.user_data >> 32) as u32
+    }
+
+    #[inline]
+    fn raw_result(&self) -> i32 {
+        self.outcome as i32
+    }
+
+    #[inline]
+    fn flags(&self) -> u32 {
+        (self.outcome >> 32) as u32
     }
 
     /// What the call would have returned.
     #[inline]
     pub(super) fn result(&self) -> Result<u32, Errno> {
-        let result = self.0.result();
+        let result = self.raw_result();
         u32::try_from(result).map_err(|_| Errno::from_raw_os_error(-result))
     }
 
     /// The operation goes on.
     #[inline]
     pub(super) fn has_more(&self) -> bool {
-        cqueue::more(self.0.flags())
+        cqueue::more(self.flags())
     }
 
     /// Where it received what it received. Empty at the end of input, and when there was an error.
     #[inline]
     pub(super) fn into_input(self) -> Option<Input> {
-        let id = cqueue::buffer_select(self.0.flags())?;
+        let id = cqueue::buffer_select(self.flags())?;
         Some(Input::of_completion(
             id,
-            u32::try_from(self.0.result()).unwrap_or(0),
+            u32::try_from(self.raw_result()).unwrap_or(0),
         ))
     }
 }

@@ -41,12 +41,12 @@ use super::outgoing::Outgoing;
 use super::send::Send;
 use call::enter;
 use io_uring::types::{CancelBuilder, Fd};
-use io_uring::{IoUring, cqueue, opcode, squeue};
+use io_uring::{IoUring, opcode, squeue};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::io;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// `SOCK_CLOEXEC`, which accept takes with this number.
@@ -58,7 +58,9 @@ pub(super) struct Ring {
     asked: Vec<squeue::Entry>,
     /// Operations that were asked for and are to complete once more, at least.
     in_flight: usize,
-    happened: Vec<Completion>,
+    /// What has happened, taken from the queue and not told: because the kernel was to have room there, or because
+    /// something among it had to be looked for.
+    aside: VecDeque<Completion>,
     unsent: Vec<Unsent>,
     /// Clients that the kernel accepted.
     arrivals: VecDeque<OwnedFd>,
@@ -80,7 +82,7 @@ impl Ring {
             inputs: ManuallyDrop::new(inputs),
             asked: Vec::new(),
             in_flight: 0,
-            happened: Vec::new(),
+            aside: VecDeque::new(),
             unsent: Vec::new(),
             arrivals: VecDeque::new(),
             broken: false,
@@ -139,25 +141,28 @@ impl Ring {
         );
     }
 
-    /// Whether something has happened and was not taken.
+    /// Whether something has happened that was not told.
     #[inline]
-    pub(super) fn has_completions(&self) -> bool {
-        !self.happened.is_empty()
+    pub(super) fn has_completions(&mut self) -> bool {
+        !self.aside.is_empty() || !self.queues.completion().is_empty()
     }
 
-    /// Takes what has happened since, in its order.
+    /// What has happened next.
     #[inline]
-    pub(super) fn take_completions(&mut self) -> Vec<Completion> {
-        std::mem::take(&mut self.happened)
-    }
-
-    /// Gives an emptied list back, so that the next need not grow from nothing.
-    #[inline]
-    pub(super) fn recycle(&mut self, mut list: Vec<Completion>) {
-        list.clear();
-        if self.happened.is_empty() {
-            self.happened = list;
+    pub(super) fn next_completion(&mut self) -> Option<Completion> {
+        if self.aside.is_empty() {
+            let next = self.take()?;
+            if next.is_lasting_receive() {
+                return Some(next);
+            }
+            self.set_aside_from(next);
         }
+        self.next_aside()
+    }
+
+    #[cold]
+    fn next_aside(&mut self) -> Option<Completion> {
+        self.aside.pop_front()
     }
 
     /// The next client that the kernel has accepted.
@@ -168,6 +173,12 @@ impl Ring {
     /// Whether there is one.
     pub(super) fn has_arrivals(&self) -> bool {
         !self.arrivals.is_empty()
+    }
+
+    /// Whether there are [unsent](Self::take_unsent).
+    #[inline]
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
     }
 
     /// The last sends that were refused, or not done in full. To be taken before anything more is gathered.
@@ -197,6 +208,7 @@ impl Ring {
     ///
     /// # Errors
     /// When the kernel does not take it; the ring is then of no use any more.
+    #[inline]
     pub(super) fn enter(&mut self, outgoing: &mut Outgoing, until: Until) -> io::Result<()> {
         if self.broken {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -205,58 +217,89 @@ impl Ring {
         let waits = matches!(until, Until::Happened(_)) && !outgoing.sends().is_empty();
         let hushed = waits && outgoing.hush_one_alone();
         let mut entered = self.submit(outgoing, until);
-        self.collect();
         if waits && !hushed && entered.is_ok() && self.has_nothing_to_tell() {
             entered = enter(&self.queues, until);
-            self.collect();
         }
         self.broken |= entered.is_err();
         entered
     }
 
-    fn has_nothing_to_tell(&self) -> bool {
-        self.happened.is_empty() && self.arrivals.is_empty() && self.unsent.is_empty()
+    fn has_nothing_to_tell(&mut self) -> bool {
+        !self.has_completions() && self.arrivals.is_empty() && self.unsent.is_empty()
     }
 
-    fn submit(&mut self, outgoing: &Outgoing, until: Until) -> io::Result<()> {
+    fn submit(&mut self, outgoing: &Outgoing, mut until: Until) -> io::Result<()> {
+        // What is to be cancelled must not fill more buffers while sends take several batches.
+        if !self.asked.is_empty() {
+            until = self.queue_asked(until)?;
+        }
         let mut sends = Send::entries(outgoing.sends());
+        loop {
+            // SAFETY: they have the memory of `outgoing`, which is borrowed until this function returns. If it returns
+            // well, they are over. If not, some may be in the queue still, and the kernel never looks at them: the ring
+            // is `broken` then, and nobody enters it any more.
+            let later = unsafe { self.queue(sends) };
+            if later.is_empty() {
+                self.submit_queue(until)?;
+                self.take_sends(sends.len());
+                return Ok(());
+            }
+            until = self.submit_batch(until)?;
+            sends = later;
+        }
+    }
+
+    /// Puts what was asked for in the queue, and submits it where that is not long enough. Says until when to wait then.
+    #[cold]
+    fn queue_asked(&mut self, mut until: Until) -> io::Result<Until> {
         let asked = std::mem::take(&mut self.asked);
         let mut asked = asked.as_slice();
         loop {
-            let mut queue = self.queues.submission();
-            // What is to be cancelled must not fill more buffers while sends take several batches.
-            for entries in [&mut asked, &mut sends] {
-                let room = queue.capacity() - queue.len();
-                let (now, later) = entries.split_at(room.min(entries.len()));
-                // SAFETY: receives use the registered inputs; the others have no memory but their descriptor. Sends
-                // have that of `outgoing`, which is borrowed until this function returns. If it returns well, they
-                // are over. If not, some may be in the queue still, and the kernel never looks at them: the ring is
-                // `broken` then, and nobody enters it any more.
-                let pushed = unsafe { queue.push_multiple(now) };
-                debug_assert!(pushed.is_ok(), "there is room");
-                *entries = later;
+            // SAFETY: receives use the registered inputs; the others have no memory but their descriptor.
+            asked = unsafe { self.queue(asked) };
+            if asked.is_empty() {
+                return Ok(until);
             }
-            drop(queue);
-            let everything = sends.is_empty() && asked.is_empty();
-            let until = match until {
-                _ if !everything => Until::Submitted,
-                // Nobody waits while there is something from an earlier batch.
-                Until::Happened(_) if !self.has_nothing_to_tell() => Until::Polled,
-                until => until,
-            };
-            enter(&self.queues, until)?;
-            // The kernel may have taken a part only, when it was short of memory or interrupted. And what there was no
-            // room to put down may be a send that was refused.
-            while self.is_behind() {
-                self.collect();
-                enter(&self.queues, Until::Polled)?;
-            }
-            if everything {
-                return Ok(());
-            }
-            // Each send completes, and the kernel keeps at some cost what it has no room to put down.
-            self.collect();
+            until = self.submit_batch(until)?;
         }
+    }
+
+    /// Submits a full queue, which is not all that is to be submitted. Says until when to wait then.
+    #[cold]
+    fn submit_batch(&mut self, until: Until) -> io::Result<Until> {
+        self.submit_queue(Until::Submitted)?;
+        self.set_aside();
+        Ok(match until {
+            // Nobody waits while there is something from an earlier batch.
+            Until::Happened(_) if !self.has_nothing_to_tell() => Until::Polled,
+            until => until,
+        })
+    }
+
+    /// Puts entries in the queue, and returns those for which there is no room.
+    ///
+    /// # Safety
+    /// As for [`SubmissionQueue::push`](squeue::SubmissionQueue::push): what they point to is good until they are over.
+    unsafe fn queue<'e>(&mut self, entries: &'e [squeue::Entry]) -> &'e [squeue::Entry] {
+        let mut queue = self.queues.submission();
+        let room = queue.capacity() - queue.len();
+        let (now, later) = entries.split_at(room.min(entries.len()));
+        // SAFETY: says the caller.
+        let pushed = unsafe { queue.push_multiple(now) };
+        debug_assert!(pushed.is_ok(), "there is room");
+        later
+    }
+
+    /// Has the kernel take the whole queue.
+    fn submit_queue(&mut self, until: Until) -> io::Result<()> {
+        enter(&self.queues, until)?;
+        // It may have taken a part only, when it was short of memory or interrupted. And what there was no room to put
+        // down may be a send that was refused.
+        while self.is_behind() {
+            self.set_aside();
+            enter(&self.queues, Until::Polled)?;
+        }
+        Ok(())
     }
 
     /// Whether the kernel has something to take yet, or to put down.
@@ -265,64 +308,77 @@ impl Ring {
         !queue.is_empty() || queue.cq_overflow()
     }
 
-    /// Takes what the kernel has put down.
-    fn collect(&mut self) {
+    /// Takes the next from the queue.
+    #[inline]
+    fn take(&mut self) -> Option<Completion> {
+        self.queues.completion().next().map(Completion::of)
+    }
+
+    /// Takes so many sends from the queue, so that there are no more of them in it.
+    #[inline]
+    fn take_sends(&mut self, sends: usize) {
         let mut queue = self.queues.completion();
-        let from = self.happened.len();
-        self.happened.reserve(queue.len());
-        let room = std::ptr::from_mut(self.happened.spare_capacity_mut());
-        // SAFETY: a `Completion` is nothing but an entry, `repr(transparent)`.
-        let room = unsafe { &mut *(room as *mut [MaybeUninit<cqueue::Entry>]) };
-        let taken = queue.fill(room).len();
-        drop(queue);
-        // SAFETY: so many were written to the spare capacity, beginning with its first.
-        unsafe { self.happened.set_len(from + taken) };
-        // As a rule, the sends of this turn come first, all in a row.
-        let others = from + Completion::whole_sends_before_others(&self.happened[from..]);
-        if Completion::are_of_many(&self.happened[others..]) {
-            self.happened.drain(from..others);
-        } else {
-            self.sort_out(from);
+        for _ in 0..sends {
+            // They complete while they are submitted, and come first as a rule.
+            let Some(next) = queue.next().map(Completion::of) else {
+                // It was hushed, or told earlier.
+                return;
+            };
+            if !next.is_whole_send() {
+                // It was refused, or something has come before it.
+                drop(queue);
+                return self.set_aside_from(next);
+            }
         }
     }
 
-    /// Takes out what is not for those who ask what has happened.
-    fn sort_out(&mut self, from: usize) {
-        let Self {
-            happened,
-            in_flight,
-            unsent,
-            arrivals,
-            ..
-        } = self;
-        let sorted = happened.split_off(from).into_iter().filter(|completion| {
-            if completion.is_whole_send() {
-                return false;
-            }
-            if completion.tag() == SEND {
-                unsent.push(Unsent {
-                    key: completion.key(),
-                    result: completion.result(),
-                });
-                return false;
-            }
-            if completion.tag() == CANCEL {
-                return false;
-            }
-            if !completion.has_more() {
-                *in_flight -= 1;
-            }
-            match completion.result() {
-                Ok(accepted) if completion.tag() == ACCEPT => {
-                    // SAFETY: the kernel has just opened it for us, and tells so once.
-                    let accepted = unsafe { OwnedFd::from_raw_fd(accepted as i32) };
-                    arrivals.push_back(accepted);
-                    !completion.has_more()
-                }
-                _ => true,
-            }
-        });
-        happened.extend(sorted);
+    /// Empties the queue, of which this was the first.
+    #[cold]
+    fn set_aside_from(&mut self, first: Completion) {
+        let first = self.sort(first);
+        self.aside.extend(first);
+        self.set_aside();
+    }
+
+    /// Empties the queue of what has happened, which is told later: the kernel keeps at some cost what it has no room to put
+    /// down there.
+    #[cold]
+    pub(super) fn set_aside(&mut self) {
+        while let Some(next) = self.take() {
+            let next = self.sort(next);
+            self.aside.extend(next);
+        }
+    }
+
+    /// Takes note of what has happened, and passes on what is for those who ask what has.
+    #[cold]
+    fn sort(&mut self, completion: Completion) -> Option<Completion> {
+        let (tag, result) = (completion.tag(), completion.result());
+        if tag == CANCEL || completion.is_whole_send() {
+            return None;
+        }
+        if tag == SEND {
+            let key = completion.key();
+            self.unsent.push(Unsent { key, result });
+            return None;
+        }
+        if !completion.has_more() {
+            self.in_flight -= 1;
+        }
+        if tag == ACCEPT
+            && let Ok(accepted) = result
+        {
+            // SAFETY: the kernel has just opened it for us, and tells so once.
+            let accepted = unsafe { OwnedFd::from_raw_fd(accepted as i32) };
+            self.arrivals.push_back(accepted);
+            return (!completion.has_more()).then_some(completion);
+        }
+        Some(completion)
+    }
+
+    /// Takes note of all that has happened, and tells nobody.
+    fn forget(&mut self) {
+        while self.next_completion().is_some() {}
     }
 }
 
@@ -332,6 +388,7 @@ impl Drop for Ring {
         // What was asked for and never submitted completes never.
         let asked = self.asked.iter().map(squeue::Entry::get_user_data);
         self.in_flight -= asked.filter(|&data| tag(data) != CANCEL).count();
+        self.forget();
         if self.in_flight > 0 && !self.broken {
             let everything = CancelBuilder::any();
             let cancelled = self
@@ -344,7 +401,7 @@ impl Drop for Ring {
         }
         while self.in_flight > 0 && !self.broken {
             self.broken = enter(&self.queues, Until::Happened(None)).is_err();
-            self.collect();
+            self.forget();
         }
         // SAFETY: it is not used again.
         unsafe { ManuallyDrop::drop(&mut self.queues) };

@@ -36,10 +36,14 @@ fn happened(ring: &mut Ring) -> Completion {
             .unwrap();
     }
     assert!(ring.has_completions(), "nothing within {PATIENCE:?}");
-    let mut completions = ring.take_completions();
-    let first = completions.remove(0);
-    ring.happened.splice(0..0, completions);
-    first
+    ring.next_completion().unwrap()
+}
+
+/// What has happened, which is one thing.
+fn only_one(ring: &mut Ring) -> Completion {
+    let one = happened(ring);
+    assert!(!ring.has_completions(), "something more has happened");
+    one
 }
 
 /// Submits a send aloud, and hushed, without waiting for anything else.
@@ -134,9 +138,8 @@ fn send_and_wait(sends: u32) {
         }
         ring.enter(&mut outgoing, until).unwrap();
         outgoing.begin_anew();
-        let [answer] = &ring.take_completions()[..] else {
-            panic!("nothing but the answer can have come");
-        };
+        assert!(ring.has_completions(), "the wait ended for nothing");
+        let answer = only_one(&mut ring);
         assert_eq!((answer.op(), answer.result()), (Op::Receive(7), Ok(6)));
     }
     answers.join().unwrap();
@@ -153,7 +156,6 @@ fn a_send_that_is_not_hushed_ends_a_wait_and_so_does_one_that_is_and_fails() {
     in_time("what is aloud ends the wait", || {
         ring.submit(&outgoing, for_ever).unwrap();
     });
-    ring.collect();
     assert!(ring.has_nothing_to_tell());
     outgoing.begin_anew();
 
@@ -166,6 +168,41 @@ fn a_send_that_is_not_hushed_ends_a_wait_and_so_does_one_that_is_and_fails() {
         panic!("one was submitted");
     };
     assert_eq!((unsent.key, unsent.result), (8, Err(Errno::AGAIN)));
+}
+
+#[test]
+fn a_refused_send_is_told_of_at_once_and_what_came_before_it_in_its_order() {
+    let Some((mut ring, server, mut client)) = ring() else {
+        return;
+    };
+    let (full_up, _unread) = full();
+    let mut outgoing = Outgoing::new();
+    ring.receive(7, server.as_fd());
+    client.write_all(b"first").unwrap();
+    let patiently = Until::Happened(Some(PATIENCE));
+    ring.enter(&mut outgoing, patiently).unwrap();
+    client.write_all(b"second").unwrap();
+    gather(&mut outgoing, 8, full_up.as_fd(), b"no room");
+    // This one is heard of where it is asked for, and before the send.
+    ring.watch_writable(9, server.as_fd());
+    ring.enter(&mut outgoing, Until::Polled).unwrap();
+    outgoing.begin_anew();
+    let [unsent] = ring.take_unsent()[..] else {
+        panic!("one was submitted");
+    };
+    assert_eq!((unsent.key, unsent.result), (8, Err(Errno::AGAIN)));
+    let mut received = Vec::new();
+    let mut writable = 0;
+    while received.len() < b"firstsecond".len() {
+        let completion = happened(&mut ring);
+        if completion.op() == Op::Writable(9) {
+            writable += 1;
+        } else if let Some(input) = completion.into_input() {
+            received.extend_from_slice(ring.bytes(&input));
+            ring.give_back(input);
+        }
+    }
+    assert_eq!((&received[..], writable), (&b"firstsecond"[..], 1));
 }
 
 /// A socket that is full, and stays so, and its other end. No TCP: there, room comes back that nobody has made, when a
@@ -261,9 +298,8 @@ fn what_came_with_the_first_of_several_batches_ends_the_wait_behind_the_last() {
         let mut nothing = Outgoing::new();
         ring.enter(&mut nothing, Until::Happened(None)).unwrap();
     });
-    let [came] = &ring.take_completions()[..] else {
-        panic!("nobody else said anything");
-    };
+    assert!(ring.has_completions(), "the wait ended for nothing");
+    let came = only_one(&mut ring);
     assert_eq!((came.op(), came.result()), (Op::Receive(7), Ok(13)));
 }
 
