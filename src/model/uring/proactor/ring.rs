@@ -208,27 +208,39 @@ impl Ring {
     ///
     /// # Errors
     /// When the kernel does not take it; the ring is then of no use any more.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Once per turn, which may be of one message.
     pub(super) fn enter(&mut self, outgoing: &mut Outgoing, until: Until) -> io::Result<()> {
         if self.broken {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         self.inputs.publish();
         let waits = matches!(until, Until::Happened(_)) && !outgoing.sends().is_empty();
-        let hushed = waits && outgoing.hush_one_alone();
-        let mut entered = self.submit(outgoing, until);
+        let hushed = waits && self.would_tell_it_first(outgoing) && outgoing.hush_one_alone();
+        let mut entered = self.submit(outgoing, until, hushed);
         if waits && !hushed && entered.is_ok() && self.has_nothing_to_tell() {
-            entered = enter(&self.queues, until);
+            entered = self.enter_again(until);
         }
         self.broken |= entered.is_err();
         entered
+    }
+
+    /// Whether the only send is the first to complete, if it does.
+    #[inline]
+    fn would_tell_it_first(&mut self, outgoing: &Outgoing) -> bool {
+        outgoing.sends().len() == 1 && self.asked.is_empty() && !self.has_completions()
+    }
+
+    #[cold]
+    fn enter_again(&mut self, until: Until) -> io::Result<()> {
+        enter(&self.queues, until)
     }
 
     fn has_nothing_to_tell(&mut self) -> bool {
         !self.has_completions() && self.arrivals.is_empty() && self.unsent.is_empty()
     }
 
-    fn submit(&mut self, outgoing: &Outgoing, mut until: Until) -> io::Result<()> {
+    fn submit(&mut self, outgoing: &Outgoing, mut until: Until, hushed: bool) -> io::Result<()> {
         // What is to be cancelled must not fill more buffers while sends take several batches.
         if !self.asked.is_empty() {
             until = self.queue_asked(until)?;
@@ -241,7 +253,11 @@ impl Ring {
             let later = unsafe { self.queue(sends) };
             if later.is_empty() {
                 self.submit_queue(until)?;
-                self.take_sends(sends.len());
+                if hushed {
+                    self.take_hushed();
+                } else {
+                    self.take_sends(sends.len());
+                }
                 return Ok(());
             }
             until = self.submit_batch(until)?;
@@ -291,15 +307,21 @@ impl Ring {
     }
 
     /// Has the kernel take the whole queue.
+    #[inline]
     fn submit_queue(&mut self, until: Until) -> io::Result<()> {
         enter(&self.queues, until)?;
-        // It may have taken a part only, when it was short of memory or interrupted. And what there was no room to put
-        // down may be a send that was refused.
         while self.is_behind() {
-            self.set_aside();
-            enter(&self.queues, Until::Polled)?;
+            self.catch_up()?;
         }
         Ok(())
+    }
+
+    /// The kernel may have taken a part only, when it was short of memory or interrupted. And what there was no room to put
+    /// down may be a send that was refused.
+    #[cold]
+    fn catch_up(&mut self) -> io::Result<()> {
+        self.set_aside();
+        self.enter_again(Until::Polled)
     }
 
     /// Whether the kernel has something to take yet, or to put down.
@@ -321,7 +343,7 @@ impl Ring {
         for _ in 0..sends {
             // They complete while they are submitted, and come first as a rule.
             let Some(next) = queue.next().map(Completion::of) else {
-                // It was hushed, or told earlier.
+                // It was told earlier.
                 return;
             };
             if !next.is_whole_send() {
@@ -332,11 +354,17 @@ impl Ring {
         }
     }
 
+    /// Takes from the queue a hushed send, which is there if it was refused, and is the first then.
+    fn take_hushed(&mut self) {
+        if let Some(first) = self.take() {
+            self.put_aside(first);
+        }
+    }
+
     /// Empties the queue, of which this was the first.
     #[cold]
     fn set_aside_from(&mut self, first: Completion) {
-        let first = self.sort(first);
-        self.aside.extend(first);
+        self.put_aside(first);
         self.set_aside();
     }
 
@@ -345,8 +373,16 @@ impl Ring {
     #[cold]
     pub(super) fn set_aside(&mut self) {
         while let Some(next) = self.take() {
-            let next = self.sort(next);
-            self.aside.extend(next);
+            self.put_aside(next);
+        }
+    }
+
+    #[inline]
+    fn put_aside(&mut self, one: Completion) {
+        if one.is_lasting_receive() {
+            self.aside.push_back(one);
+        } else if let Some(one) = self.sort(one) {
+            self.aside.push_back(one);
         }
     }
 
@@ -400,7 +436,7 @@ impl Drop for Ring {
                 cancelled.is_err_and(|error| Errno::from_io_error(&error) != Some(Errno::NOENT));
         }
         while self.in_flight > 0 && !self.broken {
-            self.broken = enter(&self.queues, Until::Happened(None)).is_err();
+            self.broken = self.enter_again(Until::Happened(None)).is_err();
             self.forget();
         }
         // SAFETY: it is not used again.

@@ -154,7 +154,7 @@ fn a_send_that_is_not_hushed_ends_a_wait_and_so_does_one_that_is_and_fails() {
     let mut outgoing = Outgoing::new();
     gather(&mut outgoing, 7, server.as_fd(), b"aloud");
     in_time("what is aloud ends the wait", || {
-        ring.submit(&outgoing, for_ever).unwrap();
+        ring.submit(&outgoing, for_ever, false).unwrap();
     });
     assert!(ring.has_nothing_to_tell());
     outgoing.begin_anew();
