@@ -159,7 +159,8 @@ impl<'a> Proactor<'a> {
     }
 
     /// Submits everything. Whatever was not sent is back in its mailbox afterwards, before anybody is served again.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Once per turn, which may be of one message.
     fn enter(&mut self, until: Until) -> io::Result<()> {
         let entered = self.ring.enter(&mut self.outgoing, until);
         if entered.is_err() {

@@ -307,7 +307,8 @@ impl Ring {
     }
 
     /// Has the kernel take the whole queue.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // As above.
     fn submit_queue(&mut self, until: Until) -> io::Result<()> {
         enter(&self.queues, until)?;
         while self.is_behind() {
