@@ -101,12 +101,12 @@ impl Connection {
         let mut answer = Reply::of_nothing(reply);
         let flow = self.contain(|session| session.receive(bytes, &mut answer));
         if flow != Some(Flow::Continue) {
-            self.answer_last(flow, &answer, posters, sender.aside());
+            self.answer_last(flow, &answer, posters, sender.in_memory());
             tidy(reply);
             return false;
         }
         let Some(lent) = answer.lent() else {
-            self.answer(&answer, posters, sender.aside());
+            self.answer(&answer, posters, sender.in_memory());
             tidy(reply);
             return self.is_flowing();
         };
@@ -193,13 +193,13 @@ impl Connection {
     fn reply_at_once(&mut self, words: &[u8], posters: Posters, mut sender: impl Sender) -> bool {
         let mailbox = self.client.mailbox();
         if !mailbox.begin_reply(posters) {
-            return self.reply_on(SoFar::OthersPosted, words, sender.aside());
+            return self.reply_on(SoFar::OthersPosted, words, sender.in_memory());
         }
         if sender.gather(words) {
             let all = SoFar::Sent(Ok(words.len()));
-            return mailbox.end_reply(posters) || self.reply_on(all, words, sender.aside());
+            return mailbox.end_reply(posters) || self.reply_on(all, words, sender.in_memory());
         }
-        let mut sender = sender.aside();
+        let mut sender = sender.in_memory();
         let sent = sender.send(&[IoSlice::new(words)]);
         if matches!(sent, Ok(sent) if sent == words.len()) && mailbox.end_reply(posters) {
             return true;

@@ -62,10 +62,10 @@ pub(crate) trait Sender {
         false
     }
 
-    /// The same sender, for what is seldom done and in a place of its own: one that nearly always [gathers](Self::gather)
-    /// need not be in memory before that.
+    /// The same sender, to be handed to what is seldom done and is not inlined. One that nearly always
+    /// [gathers](Self::gather) consists of registers until then.
     #[inline]
-    fn aside(self) -> impl Sender
+    fn in_memory(self) -> impl Sender
     where
         Self: Sized,
     {

@@ -105,7 +105,8 @@ impl Mailbox {
         }
     }
 
-    /// All of the answer is sent. Says whether that was all there is to do. If not, [`reply_on`](Self::reply_on) does the rest.
+    /// All of the answer is sent. Says whether that was all there is to do. If not, [`reply_on`](Self::reply_on) does the
+    /// rest.
     #[inline]
     pub(crate) fn end_reply(&self, posters: Posters) -> bool {
         posters == Posters::Ring || self.duty.step(Duty::Replying, Duty::Idle)

@@ -189,14 +189,15 @@ impl<'a> Proactor<'a> {
     /// Makes room where many have much to send.
     fn make_room(&mut self) -> io::Result<()> {
         if self.outgoing.is_full() {
-            return self.enter_at_once(Until::Submitted);
+            return self.enter_meanwhile(Until::Submitted);
         }
         Ok(())
     }
 
     /// [`enter`](Self::enter), within a turn.
     #[cold]
-    fn enter_at_once(&mut self, until: Until) -> io::Result<()> {
+    fn enter_meanwhile(&mut self, until: Until) -> io::Result<()> {
+        // A queue that nobody has read to its end may be full, and is to have room for the sends.
         self.ring.set_aside();
         self.enter(until)
     }
@@ -205,7 +206,7 @@ impl<'a> Proactor<'a> {
     fn serve_crowd(&mut self) -> io::Result<()> {
         let mut served = self.serve_all()?;
         while served < CROWD && self.rings.is_rung() && self.ring.may_have_more() {
-            self.enter_at_once(Until::Polled)?;
+            self.enter_meanwhile(Until::Polled)?;
             match self.serve_all()? {
                 0 => break,
                 more => served += more,

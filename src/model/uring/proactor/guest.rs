@@ -152,9 +152,9 @@ impl Sender for Straight<'_> {
             .gather_first(self.gathered, self.stream, bytes)
     }
 
-    #[inline(always)]
-    #[allow(clippy::inline_always)] // As above.
-    fn aside(self) -> impl Sender {
+    #[inline]
+    fn in_memory(self) -> impl Sender {
+        // A move would do, but what is moved there is there from the beginning.
         Straight {
             outgoing: self.outgoing,
             gathered: self.gathered,

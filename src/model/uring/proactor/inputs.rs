@@ -28,7 +28,9 @@ pub(super) const SIZE: usize = 4096;
 /// to meet in the same few sets of a cache.
 const STRIDE: usize = SIZE + 64;
 
-type Buffer = [UnsafeCell<u8>; STRIDE];
+type Buffers = [[UnsafeCell<u8>; STRIDE]; COUNT as usize];
+
+const _: () = assert!(size_of::<Buffers>() == COUNT as usize * STRIDE);
 
 /// The name of the set. A ring has one.
 pub(super) const GROUP: u16 = 0;
@@ -49,7 +51,7 @@ impl Input {
 
 pub(super) struct Inputs {
     /// What is written here belongs to the kernel until it says otherwise.
-    memory: Box<[Buffer; COUNT as usize]>,
+    memory: Box<Buffers>,
     /// As many entries as there are buffers, shared with the kernel; a page's alignment.
     entries: NonNull<BufRingEntry>,
     /// Where the next buffer that is given back goes. The kernel sees it when it is published.
@@ -67,11 +69,10 @@ impl Inputs {
             handle_alloc_error(layout);
         };
         let memory: Box<[u8]> = vec![0; usize::from(COUNT) * STRIDE].into();
-        debug_assert_eq!(memory.len(), size_of::<[Buffer; COUNT as usize]>());
-        let memory = Box::into_raw(memory).cast();
+        let memory = Box::into_raw(memory).cast::<Buffers>();
         let mut inputs = Self {
-            // SAFETY: it was a box of as many bytes a line ago, and an `UnsafeCell<u8>` has the layout of a `u8`, an
-            // array that of its elements in a row.
+            // SAFETY: it was a box of as many bytes before. An `UnsafeCell<u8>` has the layout of a `u8`, and an array
+            // that of its elements in a row.
             memory: unsafe { Box::from_raw(memory) },
             entries,
             tail: 0,

@@ -30,13 +30,14 @@
 #![allow(unsafe_code)]
 
 mod call;
+mod completions;
 #[cfg(test)]
 mod tests;
 
 pub(super) use call::{Until, setup};
 
 use super::inputs::{GROUP, Input, Inputs};
-use super::op::{ACCEPT, CANCEL, Completion, Op, SEND, Unsent, data, tag};
+use super::op::{CANCEL, Completion, Op, Unsent, data, tag};
 use super::outgoing::Outgoing;
 use super::send::Send;
 use call::enter;
@@ -58,8 +59,7 @@ pub(super) struct Ring {
     asked: Vec<squeue::Entry>,
     /// Operations that were asked for and are to complete once more, at least.
     in_flight: usize,
-    /// What has happened, taken from the queue and not told: because the kernel was to have room there, or because
-    /// something among it had to be looked for.
+    /// What has happened, taken from the queue and not told yet. See [`completions`].
     aside: VecDeque<Completion>,
     unsent: Vec<Unsent>,
     /// Clients that the kernel accepted.
@@ -141,28 +141,11 @@ impl Ring {
         );
     }
 
-    /// Whether something has happened that was not told.
-    #[inline]
-    pub(super) fn has_completions(&mut self) -> bool {
-        !self.aside.is_empty() || !self.queues.completion().is_empty()
-    }
-
-    /// What has happened next.
-    #[inline]
-    pub(super) fn next_completion(&mut self) -> Option<Completion> {
-        if self.aside.is_empty() {
-            let next = self.take()?;
-            if next.is_lasting_receive() {
-                return Some(next);
-            }
-            self.set_aside_from(next);
-        }
-        self.next_aside()
-    }
-
-    #[cold]
-    fn next_aside(&mut self) -> Option<Completion> {
-        self.aside.pop_front()
+    /// A client was accepted.
+    fn arrived(&mut self, socket: u32) {
+        // SAFETY: the kernel has just opened it for us, and tells so once.
+        let accepted = unsafe { OwnedFd::from_raw_fd(socket as i32) };
+        self.arrivals.push_back(accepted);
     }
 
     /// The next client that the kernel has accepted.
@@ -216,19 +199,13 @@ impl Ring {
         }
         self.inputs.publish();
         let waits = matches!(until, Until::Happened(_)) && !outgoing.sends().is_empty();
-        let hushed = waits && self.would_tell_it_first(outgoing) && outgoing.hush_one_alone();
-        let mut entered = self.submit(outgoing, until, hushed);
+        let hushed = waits && outgoing.hush_one_alone();
+        let mut entered = self.submit(outgoing, until);
         if waits && !hushed && entered.is_ok() && self.has_nothing_to_tell() {
             entered = self.enter_again(until);
         }
         self.broken |= entered.is_err();
         entered
-    }
-
-    /// Whether the only send is the first to complete, if it does.
-    #[inline]
-    fn would_tell_it_first(&mut self, outgoing: &Outgoing) -> bool {
-        outgoing.sends().len() == 1 && self.asked.is_empty() && !self.has_completions()
     }
 
     #[cold]
@@ -240,7 +217,7 @@ impl Ring {
         !self.has_completions() && self.arrivals.is_empty() && self.unsent.is_empty()
     }
 
-    fn submit(&mut self, outgoing: &Outgoing, mut until: Until, hushed: bool) -> io::Result<()> {
+    fn submit(&mut self, outgoing: &Outgoing, mut until: Until) -> io::Result<()> {
         // What is to be cancelled must not fill more buffers while sends take several batches.
         if !self.asked.is_empty() {
             until = self.queue_asked(until)?;
@@ -253,11 +230,7 @@ impl Ring {
             let later = unsafe { self.queue(sends) };
             if later.is_empty() {
                 self.submit_queue(until)?;
-                if hushed {
-                    self.take_hushed();
-                } else {
-                    self.take_sends(sends.len());
-                }
+                self.take_sends(sends.len());
                 return Ok(());
             }
             until = self.submit_batch(until)?;
@@ -329,93 +302,6 @@ impl Ring {
     fn is_behind(&mut self) -> bool {
         let queue = self.queues.submission();
         !queue.is_empty() || queue.cq_overflow()
-    }
-
-    /// Takes the next from the queue.
-    #[inline]
-    fn take(&mut self) -> Option<Completion> {
-        self.queues.completion().next().map(Completion::of)
-    }
-
-    /// Takes so many sends from the queue, so that there are no more of them in it.
-    #[inline]
-    fn take_sends(&mut self, sends: usize) {
-        let mut queue = self.queues.completion();
-        for _ in 0..sends {
-            // They complete while they are submitted, and come first as a rule.
-            let Some(next) = queue.next().map(Completion::of) else {
-                // It was told earlier.
-                return;
-            };
-            if !next.is_whole_send() {
-                // It was refused, or something has come before it.
-                drop(queue);
-                return self.set_aside_from(next);
-            }
-        }
-    }
-
-    /// Takes from the queue a hushed send, which is there if it was refused, and is the first then.
-    fn take_hushed(&mut self) {
-        if let Some(first) = self.take() {
-            self.put_aside(first);
-        }
-    }
-
-    /// Empties the queue, of which this was the first.
-    #[cold]
-    fn set_aside_from(&mut self, first: Completion) {
-        self.put_aside(first);
-        self.set_aside();
-    }
-
-    /// Empties the queue of what has happened, which is told later: the kernel keeps at some cost what it has no room to put
-    /// down there.
-    #[cold]
-    pub(super) fn set_aside(&mut self) {
-        while let Some(next) = self.take() {
-            self.put_aside(next);
-        }
-    }
-
-    #[inline]
-    fn put_aside(&mut self, one: Completion) {
-        if one.is_lasting_receive() {
-            self.aside.push_back(one);
-        } else if let Some(one) = self.sort(one) {
-            self.aside.push_back(one);
-        }
-    }
-
-    /// Takes note of what has happened, and passes on what is for those who ask what has.
-    #[cold]
-    fn sort(&mut self, completion: Completion) -> Option<Completion> {
-        let (tag, result) = (completion.tag(), completion.result());
-        if tag == CANCEL || completion.is_whole_send() {
-            return None;
-        }
-        if tag == SEND {
-            let key = completion.key();
-            self.unsent.push(Unsent { key, result });
-            return None;
-        }
-        if !completion.has_more() {
-            self.in_flight -= 1;
-        }
-        if tag == ACCEPT
-            && let Ok(accepted) = result
-        {
-            // SAFETY: the kernel has just opened it for us, and tells so once.
-            let accepted = unsafe { OwnedFd::from_raw_fd(accepted as i32) };
-            self.arrivals.push_back(accepted);
-            return (!completion.has_more()).then_some(completion);
-        }
-        Some(completion)
-    }
-
-    /// Takes note of all that has happened, and tells nobody.
-    fn forget(&mut self) {
-        while self.next_completion().is_some() {}
     }
 }
 

@@ -41,7 +41,7 @@ pub(in crate::model::uring::proactor) fn setup() -> io::Result<IoUring> {
 
 /// `io_uring_enter(2)`, once.
 #[inline(always)]
-#[allow(clippy::inline_always)] // It is written in two places: where it is done once per turn, and where it seldom is.
+#[allow(clippy::inline_always)] // Once per turn, which may be of one message.
 pub(super) fn enter(ring: &IoUring, until: Until) -> io::Result<()> {
     let submitter = ring.submitter();
     // SAFETY: nobody has the submission queue at the moment: whoever fills it drops it before.

@@ -10,10 +10,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 use std::{process, thread};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A ring, and both ends of a connection; `None`, with a word about it, where there are no rings.
-fn ring() -> Option<(Ring, TcpStream, TcpStream)> {
+pub(super) fn ring() -> Option<(Ring, TcpStream, TcpStream)> {
     let ring = match needs::ring() {
         Ok(ring) => ring,
         Err(refused) => {
@@ -29,7 +29,7 @@ fn ring() -> Option<(Ring, TcpStream, TcpStream)> {
     Some((ring, server, client))
 }
 
-fn happened(ring: &mut Ring) -> Completion {
+pub(super) fn happened(ring: &mut Ring) -> Completion {
     if !ring.has_completions() {
         let mut nothing = Outgoing::new();
         ring.enter(&mut nothing, Until::Happened(Some(PATIENCE)))
@@ -40,7 +40,7 @@ fn happened(ring: &mut Ring) -> Completion {
 }
 
 /// What has happened, which is one thing.
-fn only_one(ring: &mut Ring) -> Completion {
+pub(super) fn only_one(ring: &mut Ring) -> Completion {
     let one = happened(ring);
     assert!(!ring.has_completions(), "something more has happened");
     one
@@ -49,7 +49,7 @@ fn only_one(ring: &mut Ring) -> Completion {
 /// Submits a send aloud, and hushed, without waiting for anything else.
 const ALOUD_AND_HUSHED: [Until; 2] = [Until::Submitted, Until::Happened(Some(Duration::ZERO))];
 
-fn gather(outgoing: &mut Outgoing, key: u32, stream: BorrowedFd<'_>, bytes: &[u8]) {
+pub(super) fn gather(outgoing: &mut Outgoing, key: u32, stream: BorrowedFd<'_>, bytes: &[u8]) {
     let slices = [IoSlice::new(bytes)];
     let gathered = outgoing.gather(&mut Gathered::of(key), stream, &slices);
     assert_eq!(gathered, Some(bytes.len()));
@@ -154,7 +154,7 @@ fn a_send_that_is_not_hushed_ends_a_wait_and_so_does_one_that_is_and_fails() {
     let mut outgoing = Outgoing::new();
     gather(&mut outgoing, 7, server.as_fd(), b"aloud");
     in_time("what is aloud ends the wait", || {
-        ring.submit(&outgoing, for_ever, false).unwrap();
+        ring.submit(&outgoing, for_ever).unwrap();
     });
     assert!(ring.has_nothing_to_tell());
     outgoing.begin_anew();
@@ -170,44 +170,9 @@ fn a_send_that_is_not_hushed_ends_a_wait_and_so_does_one_that_is_and_fails() {
     assert_eq!((unsent.key, unsent.result), (8, Err(Errno::AGAIN)));
 }
 
-#[test]
-fn a_refused_send_is_told_of_at_once_and_what_came_before_it_in_its_order() {
-    let Some((mut ring, server, mut client)) = ring() else {
-        return;
-    };
-    let (full_up, _unread) = full();
-    let mut outgoing = Outgoing::new();
-    ring.receive(7, server.as_fd());
-    client.write_all(b"first").unwrap();
-    let patiently = Until::Happened(Some(PATIENCE));
-    ring.enter(&mut outgoing, patiently).unwrap();
-    client.write_all(b"second").unwrap();
-    gather(&mut outgoing, 8, full_up.as_fd(), b"no room");
-    // This one is heard of where it is asked for, and before the send.
-    ring.watch_writable(9, server.as_fd());
-    ring.enter(&mut outgoing, Until::Polled).unwrap();
-    outgoing.begin_anew();
-    let [unsent] = ring.take_unsent()[..] else {
-        panic!("one was submitted");
-    };
-    assert_eq!((unsent.key, unsent.result), (8, Err(Errno::AGAIN)));
-    let mut received = Vec::new();
-    let mut writable = 0;
-    while received.len() < b"firstsecond".len() {
-        let completion = happened(&mut ring);
-        if completion.op() == Op::Writable(9) {
-            writable += 1;
-        } else if let Some(input) = completion.into_input() {
-            received.extend_from_slice(ring.bytes(&input));
-            ring.give_back(input);
-        }
-    }
-    assert_eq!((&received[..], writable), (&b"firstsecond"[..], 1));
-}
-
 /// A socket that is full, and stays so, and its other end. No TCP: there, room comes back that nobody has made, when a
 /// delayed acknowledgement arrives after some 40 ms.
-fn full() -> (UnixStream, UnixStream) {
+pub(super) fn full() -> (UnixStream, UnixStream) {
     let (full_up, unread) = UnixStream::pair().unwrap();
     full_up.set_nonblocking(true).unwrap();
     for size in [60_000, 1] {
@@ -331,7 +296,7 @@ fn a_ring_does_not_wait_for_what_was_asked_for_and_never_submitted() {
 }
 
 /// Runs what may wait for ever, and ends the tests if it does. Nobody but this thread can do it: a ring is of one thread.
-fn in_time<R>(what: &'static str, run: impl FnOnce() -> R) -> R {
+pub(super) fn in_time<R>(what: &'static str, run: impl FnOnce() -> R) -> R {
     let (done, is_done) = mpsc::channel();
     let watch = thread::spawn(move || {
         if is_done.recv_timeout(PATIENCE).is_err() {
@@ -360,33 +325,6 @@ fn however_many_sends_find_no_room_each_is_told_of_before_anything_is_gathered()
     ring.enter(&mut outgoing, Until::Submitted).unwrap();
     let told: Vec<u32> = ring.take_unsent().iter().map(|one| one.key).collect();
     assert!(told.into_iter().eq(0..count));
-}
-
-#[test]
-fn more_that_happens_than_the_kernel_has_room_to_put_down_is_told_and_a_refused_send_with_it() {
-    let Some((mut ring, ..)) = ring() else {
-        return;
-    };
-    let (watched, mut other_end) = UnixStream::pair().unwrap();
-    let (full_up, _unread) = full();
-    let count = COMPLETIONS + SUBMISSIONS;
-    for name in 0..count {
-        ring.watch_readable(name, watched.as_fd());
-    }
-    let mut outgoing = Outgoing::new();
-    ring.enter(&mut outgoing, Until::Submitted).unwrap();
-    other_end.write_all(b"now").unwrap();
-    gather(&mut outgoing, 7, full_up.as_fd(), b"no room");
-    ring.enter(&mut outgoing, Until::Polled).unwrap();
-    outgoing.begin_anew();
-    let [unsent] = ring.take_unsent()[..] else {
-        panic!("one was submitted");
-    };
-    assert_eq!((unsent.key, unsent.result), (7, Err(Errno::AGAIN)));
-    let mut told: Vec<Op> = (0..count).map(|_| happened(&mut ring).op()).collect();
-    told.sort_by_key(|op| op.data());
-    assert!(told.into_iter().eq((0..count).map(Op::Readable)));
-    assert_eq!(ring.in_flight, 0);
 }
 
 #[test]
