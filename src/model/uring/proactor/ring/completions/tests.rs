@@ -1,10 +1,10 @@
 use crate::model::uring::proactor::op::Op;
 use crate::model::uring::proactor::outgoing::Outgoing;
-use crate::model::uring::proactor::ring::Until;
 use crate::model::uring::proactor::ring::call::{COMPLETIONS, SUBMISSIONS};
 use crate::model::uring::proactor::ring::tests::{
     PATIENCE, full, gather, happened, in_time, only_one, ring,
 };
+use crate::model::uring::proactor::ring::{Ring, Until};
 use rustix::io::Errno;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -121,14 +121,20 @@ fn a_hushed_send_that_is_refused_is_found_where_there_was_no_room_to_put_it_down
     assert!(!ring.has_completions() && ring.in_flight == 0);
 }
 
+/// Accepts at a listener, and receives from a client who has come before.
+fn open_door(ring: &mut Ring, server: &TcpStream) -> TcpListener {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ring.accept(listener.as_fd());
+    ring.receive(7, server.as_fd());
+    listener
+}
+
 #[test]
 fn a_client_that_is_accepted_keeps_nobody_from_being_told_what_others_say() {
     let Some((mut ring, server, mut client)) = ring() else {
         return;
     };
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ring.accept(listener.as_fd());
-    ring.receive(7, server.as_fd());
+    let listener = open_door(&mut ring, &server);
     let mut nothing = Outgoing::new();
     ring.enter(&mut nothing, Until::Submitted).unwrap();
     client.write_all(b"before").unwrap();
@@ -156,9 +162,7 @@ fn a_ring_that_is_dropped_before_it_has_told_all_closes_who_was_accepted() {
     let Some((mut ring, server, mut client)) = ring() else {
         return;
     };
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ring.accept(listener.as_fd());
-    ring.receive(7, server.as_fd());
+    let listener = open_door(&mut ring, &server);
     client.write_all(b"in vain").unwrap();
     let mut newcomer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     newcomer.set_read_timeout(Some(PATIENCE)).unwrap();
