@@ -15,6 +15,7 @@ mod needs;
 mod op;
 mod outgoing;
 mod places;
+mod registration;
 mod ring;
 mod send;
 
@@ -34,6 +35,7 @@ use crate::model::{Buffers, Context};
 use crate::poller::Token;
 use rustix::io::Errno;
 use slab::Slab;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -70,6 +72,10 @@ struct Proactor<'a> {
     /// When to have it done again.
     paused_until: Option<Instant>,
     places: Slab<Place>,
+    /// Turns before this one.
+    turn: u64,
+    /// Those who are not [registered](registration) yet, by the turn in which they came.
+    newcomers: VecDeque<registration::Newcomer>,
     rings: Arc<Rings>,
     timers: Timers,
     buffers: Buffers,
@@ -94,6 +100,8 @@ impl<'a> Proactor<'a> {
             door: None,
             paused_until: None,
             places: Slab::new(),
+            turn: 0,
+            newcomers: VecDeque::new(),
             rings,
             timers: Timers::default(),
             buffers: Buffers::new(),
@@ -123,6 +131,10 @@ impl<'a> Proactor<'a> {
                 self.flush_rung()?;
             }
             self.expire()?;
+            self.turn += 1;
+            if !self.newcomers.is_empty() {
+                self.register_who_stays();
+            }
             // Whoever's request is in our hands already is not idle, though its socket says so.
             if self.switched && !self.ring.has_completions() {
                 self.shut_down();
@@ -227,6 +239,7 @@ impl<'a> Proactor<'a> {
                 Op::Readable(WAKER) => self.woken(),
                 Op::Readable(ENTRANCE) | Op::Accept => self.knocked(completion.result())?,
                 Op::Readable(_) => self.switched = true,
+                Op::Registered(key) => self.registered(key as usize, completion.result()),
             }
             // What one turn reads may be more than a mailbox holds.
             if self.rings.is_urgent() {

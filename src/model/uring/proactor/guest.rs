@@ -15,6 +15,8 @@
 //! a call of their own, when they are many, when the last ones were refused, and at the end.
 
 use super::outgoing::{Gathered, Outgoing};
+use super::registration::Registration;
+use super::send::Target;
 use crate::client::ClientId;
 use crate::connection::Stage;
 use crate::log::Segment;
@@ -42,6 +44,7 @@ pub(super) struct Guest {
     pub(super) receive: Receive,
     /// It is asked for room.
     pub(super) watched: bool,
+    pub(super) registration: Registration,
     gathered: Gathered,
     /// See [`is_steady`](Self::is_steady).
     steady: bool,
@@ -62,7 +65,7 @@ impl Way<'_> {
     #[cold]
     fn send(&mut self, stream: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         if !self.at_once
-            && let Some(all) = self.outgoing.gather(self.gathered, stream, slices)
+            && let Some(all) = self.outgoing.gather(self.gathered, slices)
         {
             return Ok(all);
         }
@@ -112,7 +115,7 @@ impl Sender for WayTo<'_, '_, '_> {
             gathered,
             at_once,
         } = &mut *self.way;
-        !*at_once && outgoing.gather_first(gathered, self.stream, bytes)
+        !*at_once && outgoing.gather_first(gathered, bytes)
     }
 
     fn send_segment(&mut self, segment: &Segment, skip: usize) -> io::Result<usize> {
@@ -121,7 +124,7 @@ impl Sender for WayTo<'_, '_, '_> {
             gathered,
             at_once,
         } = &mut *self.way;
-        if !*at_once && let Some(all) = outgoing.borrow(gathered, self.stream, segment, skip) {
+        if !*at_once && let Some(all) = outgoing.borrow(gathered, segment, skip) {
             return Ok(all);
         }
         self.send(&[IoSlice::new(&segment.as_bytes()[skip..])])
@@ -148,8 +151,7 @@ impl Sender for Straight<'_> {
     #[inline(always)]
     #[allow(clippy::inline_always)] // Once per message: see `gather_first`.
     fn gather(&mut self, bytes: &[u8]) -> bool {
-        self.outgoing
-            .gather_first(self.gathered, self.stream, bytes)
+        self.outgoing.gather_first(self.gathered, bytes)
     }
 
     #[inline]
@@ -165,11 +167,13 @@ impl Sender for Straight<'_> {
 
 impl Guest {
     pub(super) fn new(occupant: Occupant, key: u32) -> Self {
+        let target = Target::descriptor(occupant.stream.as_fd());
         Self {
             occupant,
             receive: Receive::Resting,
             watched: false,
-            gathered: Gathered::of(key),
+            registration: Registration::None,
+            gathered: Gathered::of(key, target),
             steady: false,
             held: Vec::new(),
             held_end: None,
@@ -384,7 +388,12 @@ impl Guest {
         self.occupant.is_idle() && !self.holds() && outgoing.find(&self.gathered).is_none()
     }
 
-    /// How many of its operations the kernel has.
+    /// What is gathered for it from now on goes there.
+    pub(super) fn redirect(&mut self, target: Target) {
+        self.gathered.target = target;
+    }
+
+    /// How many operations on its socket the kernel has.
     pub(super) fn in_flight(&self) -> u8 {
         u8::from(self.receive != Receive::Resting) + u8::from(self.watched)
     }

@@ -7,19 +7,26 @@
 //!    +------------------------------------ given back ------------------------------------+
 //! ```
 //!
-//! A client that is silent has no buffer, and all who talk share a set that is small enough for a processor's cache.
+//! A client that is silent has no buffer, and all who talk share a set that is small enough for a processor's cache. It lies
+//! in one huge page, where the machine has one to give: of 4 KiB each, there would be as many as there are buffers, more
+//! than a processor remembers the places of.
 #![allow(unsafe_code)]
 
 use io_uring::IoUring;
 use io_uring::types::BufRingEntry;
+use rustix::mm::{Advice, madvise};
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::cell::UnsafeCell;
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Buffers in the set. When all are in use, whoever's bytes come next has to ask anew.
-const COUNT: u16 = 512;
+/// Buffers in the set, as many as a huge page has room for. When all are in use, whoever's bytes come next has to ask
+/// anew.
+pub(super) const COUNT: u16 = 504;
+
+/// Entries that the kernel takes buffers from: a power of two, and enough.
+const ENTRIES: u16 = 512;
 
 /// Bytes that fit one buffer.
 pub(super) const SIZE: usize = 4096;
@@ -28,9 +35,30 @@ pub(super) const SIZE: usize = 4096;
 /// to meet in the same few sets of a cache.
 const STRIDE: usize = SIZE + 64;
 
-type Buffers = [[UnsafeCell<u8>; STRIDE]; COUNT as usize];
+/// Of most processors; where it is another, nothing is lost but time.
+const HUGE_PAGE: usize = 2 * 1024 * 1024;
 
-const _: () = assert!(size_of::<Buffers>() == COUNT as usize * STRIDE);
+#[repr(align(2097152))]
+struct Buffers([[UnsafeCell<u8>; STRIDE]; COUNT as usize]);
+
+const _: () = assert!(size_of::<Buffers>() == HUGE_PAGE && align_of::<Buffers>() == HUGE_PAGE);
+const _: () = assert!(COUNT <= ENTRIES && ENTRIES.is_power_of_two());
+
+impl Buffers {
+    /// Buffers full of zeroes.
+    fn new() -> Box<Self> {
+        let mut buffers = Box::<Self>::new_uninit();
+        let memory = buffers.as_mut_ptr();
+        // SAFETY: it says of memory that is ours what kind of pages are best for it, and changes nothing in it. Where there
+        // are none, it is refused, and pages are small.
+        let _ = unsafe { madvise(memory.cast(), size_of::<Self>(), Advice::LinuxHugepage) };
+        // SAFETY: the box is as large as that, and zeroes are bytes.
+        unsafe {
+            memory.write_bytes(0, 1);
+            buffers.assume_init()
+        }
+    }
+}
 
 /// The name of the set. A ring has one.
 pub(super) const GROUP: u16 = 0;
@@ -52,7 +80,7 @@ impl Input {
 pub(super) struct Inputs {
     /// What is written here belongs to the kernel until it says otherwise.
     memory: Box<Buffers>,
-    /// As many entries as there are buffers, shared with the kernel; a page's alignment.
+    /// [`ENTRIES`] of them, shared with the kernel; a page's alignment.
     entries: NonNull<BufRingEntry>,
     /// Where the next buffer that is given back goes. The kernel sees it when it is published.
     tail: u16,
@@ -68,12 +96,8 @@ impl Inputs {
         let Some(entries) = NonNull::new(entries.cast::<BufRingEntry>()) else {
             handle_alloc_error(layout);
         };
-        let memory: Box<[u8]> = vec![0; usize::from(COUNT) * STRIDE].into();
-        let memory = Box::into_raw(memory).cast::<Buffers>();
         let mut inputs = Self {
-            // SAFETY: it was a box of as many bytes before. An `UnsafeCell<u8>` has the layout of a `u8`, and an array
-            // that of its elements in a row.
-            memory: unsafe { Box::from_raw(memory) },
+            memory: Buffers::new(),
             entries,
             tail: 0,
         };
@@ -86,7 +110,7 @@ impl Inputs {
 
     fn layout() -> Layout {
         const PAGE: usize = 64 * 1024;
-        Layout::array::<BufRingEntry>(usize::from(COUNT))
+        Layout::array::<BufRingEntry>(usize::from(ENTRIES))
             .and_then(|entries| entries.align_to(PAGE))
             .expect("a few KiB at an alignment of 64 KiB, the largest page there is, are a layout")
     }
@@ -103,14 +127,14 @@ impl Inputs {
         // SAFETY: `entries` has room for so many, is aligned to a page, and lives for long enough, says the caller.
         unsafe {
             ring.submitter()
-                .register_buf_ring_with_flags(address, COUNT, GROUP, 0)
+                .register_buf_ring_with_flags(address, ENTRIES, GROUP, 0)
         }
     }
 
     /// What has arrived.
     #[inline]
     pub(super) fn bytes(&self, input: &Input) -> &[u8] {
-        let filled = &self.memory[usize::from(input.id)][..input.len as usize];
+        let filled = &self.memory.0[usize::from(input.id)][..input.len as usize];
         // SAFETY: the kernel filled this buffer and gave it to whoever holds the input, of which there is one. It
         // writes there again only when the input was given back, which takes `&mut self` and so ends this
         // borrow. The bytes were initialised when the memory was made.
@@ -121,9 +145,9 @@ impl Inputs {
     #[inline]
     #[allow(clippy::needless_pass_by_value)] // Whoever gives it back has it no more.
     pub(super) fn give_back(&mut self, input: Input) {
-        let slot = usize::from(self.tail & (COUNT - 1));
-        let address = self.memory[usize::from(input.id)].as_ptr();
-        // SAFETY: `slot` is less than COUNT. The kernel reads entries from its head to the tail that was
+        let slot = usize::from(self.tail & (ENTRIES - 1));
+        let address = self.memory.0[usize::from(input.id)].as_ptr();
+        // SAFETY: `slot` is less than ENTRIES. The kernel reads entries from its head to the tail that was
         // published; this one lies past that tail, as there are no more inputs than entries. The number in
         // the first entry's last field is the tail itself, which `set_*` leave alone.
         let entry = unsafe { &mut *self.entries.as_ptr().add(slot) };

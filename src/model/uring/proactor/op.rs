@@ -15,6 +15,8 @@ pub(super) enum Op {
     Writable(u32),
     /// The descriptor of this name is readable.
     Readable(u32),
+    /// The kernel has taken note of which socket is at this key.
+    Registered(u32),
 }
 
 const RECEIVE: u64 = 0;
@@ -23,6 +25,8 @@ const WRITABLE: u64 = 2;
 const READABLE: u64 = 3;
 pub(super) const SEND: u64 = 4;
 pub(super) const CANCEL: u64 = 5;
+const REGISTERED: u64 = 6;
+pub(super) const UNREGISTER: u64 = 7;
 
 impl Op {
     pub(super) fn data(self) -> u64 {
@@ -31,6 +35,7 @@ impl Op {
             Self::Receive(key) => data(RECEIVE, key),
             Self::Writable(key) => data(WRITABLE, key),
             Self::Readable(name) => data(READABLE, name),
+            Self::Registered(key) => data(REGISTERED, key),
         }
     }
 }
@@ -90,6 +95,7 @@ impl Completion {
             RECEIVE => Op::Receive(key),
             WRITABLE => Op::Writable(key),
             READABLE => Op::Readable(key),
+            REGISTERED => Op::Registered(key),
             _ => Op::Accept,
         }
     }

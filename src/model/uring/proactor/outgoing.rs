@@ -9,11 +9,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::send::Send;
+use super::send::{Send, Target};
 use crate::log::Segment;
 use std::io::IoSlice;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Bytes that are gathered before they must be submitted. Small enough to stay in a processor's cache.
 const ROOM: usize = 256 * 1024;
@@ -28,6 +27,8 @@ const _: () = assert!(LONGEST <= Send::LONGEST);
 pub(super) struct Gathered {
     /// Whose they are. It comes back with what they could not all be sent.
     key: u32,
+    /// Where they go.
+    pub(super) target: Target,
     index: u32,
     /// Of which [`Outgoing::round`]; others are over.
     round: u64,
@@ -37,9 +38,10 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// Nothing yet.
-    pub(super) fn of(key: u32) -> Self {
+    pub(super) fn of(key: u32, target: Target) -> Self {
         Self {
             key,
+            target,
             index: 0,
             round: 0,
             cut_short: None,
@@ -76,12 +78,7 @@ impl Outgoing {
     /// Takes a copy of the bytes of a client who has none here yet, and says whether they found room.
     #[inline(always)]
     #[allow(clippy::inline_always)] // Once per message, and nothing but a few comparisons around a copy.
-    pub(super) fn gather_first(
-        &mut self,
-        mine: &mut Gathered,
-        stream: BorrowedFd<'_>,
-        bytes: &[u8],
-    ) -> bool {
+    pub(super) fn gather_first(&mut self, mine: &mut Gathered, bytes: &[u8]) -> bool {
         // In one comparison: nothing is a matter for `gather`, too.
         let is_small = bytes.len().wrapping_sub(1) < LONGEST;
         if mine.round == self.round || !is_small {
@@ -97,8 +94,8 @@ impl Outgoing {
         }
         mine.round = self.round;
         mine.index = sends.len() as u32;
-        let (fd, address) = (stream.as_raw_fd(), room.as_ptr().addr());
-        sends.push(Send::new(mine.key, fd, address, bytes.len()));
+        let address = room.as_ptr().addr();
+        sends.push(Send::new(mine.key, mine.target, address, bytes.len()));
         *used += bytes.len();
         room.copy_from_slice(bytes);
         true
@@ -112,17 +109,11 @@ impl Outgoing {
     }
 
     /// Begins a client's send with bytes that lie at `address`.
-    fn begin(
-        &mut self,
-        mine: &mut Gathered,
-        stream: BorrowedFd<'_>,
-        address: usize,
-        len: usize,
-    ) -> &mut Send {
+    fn begin(&mut self, mine: &mut Gathered, address: usize, len: usize) -> &mut Send {
         mine.round = self.round;
         mine.index = self.sends.len() as u32;
         self.sends
-            .push(Send::new(mine.key, stream.as_raw_fd(), address, len));
+            .push(Send::new(mine.key, mine.target, address, len));
         &mut self.sends[mine.index as usize]
     }
 
@@ -131,7 +122,6 @@ impl Outgoing {
     pub(super) fn borrow(
         &mut self,
         mine: &mut Gathered,
-        stream: BorrowedFd<'_>,
         segment: &Segment,
         skip: usize,
     ) -> Option<usize> {
@@ -144,20 +134,15 @@ impl Outgoing {
             let from = self.sends.len() as u32;
             self.borrowed.push((from, segment.clone()));
         }
-        self.begin(mine, stream, bytes.as_ptr().addr(), bytes.len())
+        self.begin(mine, bytes.as_ptr().addr(), bytes.len())
             .borrows();
         Some(bytes.len())
     }
 
-    /// Takes a copy of all `slices` and says how many bytes that were, or of none when that is too much. The descriptor
-    /// is to stay open until they are submitted or withdrawn.
+    /// Takes a copy of all `slices` and says how many bytes that were, or of none when that is too much. Their target is
+    /// to stay open until they are submitted or withdrawn.
     #[inline(never)]
-    pub(super) fn gather(
-        &mut self,
-        mine: &mut Gathered,
-        stream: BorrowedFd<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Option<usize> {
+    pub(super) fn gather(&mut self, mine: &mut Gathered, slices: &[IoSlice<'_>]) -> Option<usize> {
         let more = slices.iter().map(|slice| slice.len()).sum::<usize>();
         if more > LONGEST || self.used + more > ROOM {
             return None;
@@ -169,7 +154,7 @@ impl Outgoing {
             self.make_longer(mine.index, more)?;
         } else {
             let address = self.bytes.as_ptr().addr() + self.used;
-            self.begin(mine, stream, address, more).becomes_several();
+            self.begin(mine, address, more).becomes_several();
         }
         for slice in slices {
             self.append(slice);

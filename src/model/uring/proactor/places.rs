@@ -11,6 +11,7 @@
 use super::Proactor;
 use super::guest::{Guest, Receive};
 use super::op::Op;
+use super::registration::Registration;
 use super::ring::Ring;
 use crate::client::Client;
 use crate::connection::Stage;
@@ -53,7 +54,14 @@ impl Proactor<'_> {
         self.context.stats.opened();
         tracing::info!(client = %id, %addr, "connected");
         let occupant = Occupant::new(self.context.service, client, stream, permit);
-        entry.insert(Place::Guest(Guest::new(occupant, key as u32)));
+        let mut guest = Guest::new(occupant, key as u32);
+        if self
+            .ring
+            .register(key as u32, guest.occupant.stream.as_fd())
+        {
+            guest.registration = Registration::Asked;
+        }
+        entry.insert(Place::Guest(guest));
         if let Some(patience) = self.context.limits.idle_timeout {
             self.timers.set(Instant::now() + patience, key, id);
         }
@@ -119,16 +127,25 @@ impl Proactor<'_> {
         let missed = guest.occupant.close();
         guest.occupant.tell_closed(why);
         self.context.stats.closed(why, missed);
-        let in_flight = guest.in_flight();
+        let (mut in_flight, registration) = (guest.in_flight(), guest.registration);
         let stream = guest.occupant.into_stream();
+        // It is closed here, if nothing is being done with it.
+        let stream = (in_flight > 0).then(|| {
+            self.ring.cancel_all(stream.as_fd());
+            stream
+        });
+        match registration {
+            Registration::None => {}
+            Registration::Asked => {
+                self.ring.unregister(key as u32);
+                in_flight += 1;
+            }
+            Registration::Done => self.ring.unregister(key as u32),
+        }
         if in_flight == 0 {
             self.places.remove(key);
         } else {
-            self.ring.cancel_all(stream.as_fd());
-            self.places[key] = Place::Leaving {
-                stream: Some(stream),
-                in_flight,
-            };
+            self.places[key] = Place::Leaving { stream, in_flight };
         }
         let places = &self.places;
         self.timers.prune(

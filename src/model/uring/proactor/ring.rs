@@ -6,6 +6,8 @@
 //! | accept, receive | once | again and again, until told otherwise, the last time without `more` |
 //! | watch | once | once |
 //! | cancel | once | what it cancels completes; by itself, it says nothing |
+//! | register | once | once |
+//! | unregister | once | only if it fails, which is logged |
 //! | send | gathered in [`Outgoing`] | once, or only where not everything was sent |
 //!
 //! A send may not block (`MSG_DONTWAIT`), so the kernel does not keep it: when the call that submitted it is back, it is
@@ -31,16 +33,18 @@
 
 mod call;
 mod completions;
+pub(super) mod files;
 #[cfg(test)]
 mod tests;
 
 pub(super) use call::{Until, setup};
 
 use super::inputs::{GROUP, Input, Inputs};
-use super::op::{CANCEL, Completion, Op, Unsent, data, tag};
+use super::op::{CANCEL, Completion, Op, UNREGISTER, Unsent, data, tag};
 use super::outgoing::Outgoing;
 use super::send::Send;
 use call::enter;
+use files::Files;
 use io_uring::types::{CancelBuilder, Fd};
 use io_uring::{IoUring, opcode, squeue};
 use rustix::event::epoll::EventFlags;
@@ -56,6 +60,7 @@ const CLOSE_ON_EXEC: i32 = rustix::net::SocketFlags::CLOEXEC.bits() as i32;
 pub(super) struct Ring {
     queues: ManuallyDrop<IoUring>,
     inputs: ManuallyDrop<Inputs>,
+    files: ManuallyDrop<Option<Files>>,
     asked: Vec<squeue::Entry>,
     /// Operations that were asked for and are to complete once more, at least.
     in_flight: usize,
@@ -77,9 +82,11 @@ impl Ring {
         let inputs = Inputs::new();
         // SAFETY: a `Ring` is dropped only after the last of its receives has completed, and its inputs after it.
         unsafe { inputs.register(&queues) }?;
+        let files = Files::of(&queues);
         Ok(Self {
             queues: ManuallyDrop::new(queues),
             inputs: ManuallyDrop::new(inputs),
+            files: ManuallyDrop::new(files),
             asked: Vec::new(),
             in_flight: 0,
             aside: VecDeque::new(),
@@ -134,11 +141,12 @@ impl Ring {
     fn cancel_by(&mut self, what: CancelBuilder) {
         let cancel = opcode::AsyncCancel2::new(what).build();
         // It fails where there is nothing left to cancel, which completes all the same, and is ignored.
-        self.asked.push(
-            cancel
-                .flags(squeue::Flags::SKIP_SUCCESS)
-                .user_data(data(CANCEL, 0)),
-        );
+        self.ask_hushed(cancel, data(CANCEL, 0));
+    }
+
+    fn ask_hushed(&mut self, entry: squeue::Entry, data: u64) {
+        let entry = entry.flags(squeue::Flags::SKIP_SUCCESS);
+        self.asked.push(entry.user_data(data));
     }
 
     /// A client was accepted.
@@ -244,7 +252,8 @@ impl Ring {
         let asked = std::mem::take(&mut self.asked);
         let mut asked = asked.as_slice();
         loop {
-            // SAFETY: receives use the registered inputs; the others have no memory but their descriptor.
+            // SAFETY: receives use the inputs, and updates the files, which live for as long as this ring is entered; the
+            // others have no memory but their descriptor.
             asked = unsafe { self.queue(asked) };
             if asked.is_empty() {
                 return Ok(until);
@@ -310,7 +319,9 @@ impl Drop for Ring {
     fn drop(&mut self) {
         // What was asked for and never submitted completes never.
         let asked = self.asked.iter().map(squeue::Entry::get_user_data);
-        self.in_flight -= asked.filter(|&data| tag(data) != CANCEL).count();
+        self.in_flight -= asked
+            .filter(|&data| !matches!(tag(data), CANCEL | UNREGISTER))
+            .count();
         self.forget();
         if self.in_flight > 0 && !self.broken {
             let everything = CancelBuilder::any();
@@ -326,6 +337,7 @@ impl Drop for Ring {
             self.broken = self.enter_again(Until::Happened(None)).is_err();
             self.forget();
         }
+        self.close_files();
         // SAFETY: it is not used again.
         unsafe { ManuallyDrop::drop(&mut self.queues) };
         if self.in_flight > 0 {
@@ -333,6 +345,9 @@ impl Drop for Ring {
             return;
         }
         // SAFETY: nor are these, by us or by the kernel.
-        unsafe { ManuallyDrop::drop(&mut self.inputs) };
+        unsafe {
+            ManuallyDrop::drop(&mut self.inputs);
+            ManuallyDrop::drop(&mut self.files);
+        }
     }
 }

@@ -5,7 +5,7 @@
 use super::op::{LENGTH, SEND, data};
 use io_uring::{opcode, squeue};
 use rustix::net::{RecvFlags, SendFlags};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 /// Neither SIGPIPE nor waiting.
 const FLAGS: u32 = SendFlags::NOSIGNAL.bits() | SendFlags::DONTWAIT.bits();
@@ -17,6 +17,31 @@ const SEVERAL: u64 = 1 << 8;
 const BORROWED: u64 = 1 << 9;
 
 const _: () = assert!(SEVERAL > 0xff && BORROWED < 1 << LENGTH);
+
+/// The socket of a send, as the kernel is told of it. It is to stay open for as long as there may be a send to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    fd: RawFd,
+    flags: u8,
+}
+
+impl Target {
+    /// The kernel looks for it among the descriptors of this process.
+    pub(super) fn descriptor(stream: BorrowedFd<'_>) -> Self {
+        Self {
+            fd: stream.as_raw_fd(),
+            flags: 0,
+        }
+    }
+
+    /// The kernel has it [registered](super::ring::files).
+    pub(super) fn registered(key: u32) -> Self {
+        Self {
+            fd: key as RawFd,
+            flags: squeue::Flags::FIXED_FILE.bits(),
+        }
+    }
+}
 
 /// An entry of the submission queue (`struct io_uring_sqe`), by the names that its fields have for a send.
 #[repr(C)]
@@ -43,13 +68,13 @@ impl Send {
     pub(super) const LONGEST: usize = (1 << (u32::BITS - LENGTH)) - 1;
 
     #[inline]
-    pub(super) fn new(key: u32, fd: RawFd, address: usize, len: usize) -> Self {
+    pub(super) fn new(key: u32, target: Target, address: usize, len: usize) -> Self {
         debug_assert!(len <= Self::LONGEST, "{len}");
         Self {
             opcode: opcode::Send::CODE,
-            flags: 0,
+            flags: target.flags,
             io_priority: 0,
-            fd,
+            fd: target.fd,
             destination: 0,
             address: address as u64,
             len: len as u32,
@@ -81,7 +106,7 @@ impl Send {
 
     /// Makes it complete only if not all of it goes out.
     pub(super) fn hush(&mut self) {
-        self.flags = squeue::Flags::SKIP_SUCCESS.bits();
+        self.flags |= squeue::Flags::SKIP_SUCCESS.bits();
         if self.opcode == opcode::Send::CODE {
             // Without it, one that was cut short has gone out, to the kernel. rustix has it for receiving only; the number
             // is the same.
@@ -112,6 +137,7 @@ impl Send {
     /// Makes it do nothing.
     pub(super) fn withdraw(&mut self) {
         self.opcode = opcode::Nop::CODE;
+        self.flags = 0;
         self.fd = -1;
         self.message_flags = 0;
         self.user_data -= u64::from(self.len) << LENGTH;
@@ -130,7 +156,8 @@ impl Send {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use io_uring::types::Fd;
+    use io_uring::types::{Fd, Fixed};
+    use std::os::fd::AsFd;
 
     fn words(entry: &squeue::Entry) -> [u64; 8] {
         // SAFETY: an entry is 64 bytes of numbers, aligned to 8.
@@ -140,25 +167,32 @@ mod tests {
     #[test]
     fn its_fields_are_where_the_kernel_looks_for_them() {
         let bytes = [0_u8; 300];
+        let stdin = std::io::stdin();
+        let stdin = stdin.as_fd();
         let mut ours = [
-            Send::new(0x12_3456, 77, bytes.as_ptr().addr(), bytes.len() - 1),
-            Send::new(u32::MAX, 0, bytes.as_ptr().addr(), 1),
+            Send::new(
+                0x12_3456,
+                Target::descriptor(stdin),
+                bytes.as_ptr().addr(),
+                bytes.len() - 1,
+            ),
+            Send::new(u32::MAX, Target::registered(77), bytes.as_ptr().addr(), 1),
         ];
         ours[0].lengthen(1);
         ours[1].hush();
-        let theirs = [(0x12_3456, 77, bytes.len(), false), (u32::MAX, 0, 1, true)];
-        let theirs = theirs.map(|(key, fd, len, hushed)| {
-            let (waits_for_all, skips) = if hushed {
-                (RecvFlags::WAITALL.bits(), squeue::Flags::SKIP_SUCCESS)
-            } else {
-                (0, squeue::Flags::empty())
-            };
-            opcode::Send::new(Fd(fd), bytes.as_ptr(), len as u32)
-                .flags((FLAGS | waits_for_all) as i32)
+        let (ptr, len) = (bytes.as_ptr(), bytes.len() as u32);
+        let hushed = FLAGS | RecvFlags::WAITALL.bits();
+        let theirs = [
+            opcode::Send::new(Fd(stdin.as_raw_fd()), ptr, len)
+                .flags(FLAGS as i32)
                 .build()
-                .flags(skips)
-                .user_data(data(SEND, key) | (len as u64) << LENGTH)
-        });
+                .user_data(data(SEND, 0x12_3456) | u64::from(len) << LENGTH),
+            opcode::Send::new(Fixed(77), ptr, 1)
+                .flags(hushed as i32)
+                .build()
+                .flags(squeue::Flags::SKIP_SUCCESS)
+                .user_data(data(SEND, u32::MAX) | 1 << LENGTH),
+        ];
         let [ours, theirs] = [Send::entries(&ours), &theirs].map(|entries| {
             let words: Vec<_> = entries.iter().map(words).collect();
             words
@@ -169,7 +203,7 @@ mod tests {
     #[test]
     fn a_withdrawn_one_is_nothing_to_do_hushed_or_not() {
         for skips in [squeue::Flags::empty(), squeue::Flags::SKIP_SUCCESS] {
-            let mut withdrawn = [Send::new(7, 0, 0, 9)];
+            let mut withdrawn = [Send::new(7, Target::registered(7), 0, 9)];
             withdrawn[0].withdraw();
             if !skips.is_empty() {
                 withdrawn[0].hush();

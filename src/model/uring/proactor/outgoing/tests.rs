@@ -1,18 +1,22 @@
 use super::*;
 use crate::log::Log;
-use std::fs::File;
+use std::io;
 use std::os::fd::AsFd;
 
+/// One whose socket is of no matter: nothing is sent here.
+fn of_a_client() -> Gathered {
+    Gathered::of(7, Target::descriptor(io::stdin().as_fd()))
+}
+
 fn gather(outgoing: &mut Outgoing, mine: &mut Gathered, messages: &[&[u8]]) -> bool {
-    let null = File::open("/dev/null").unwrap();
     let slices: Vec<IoSlice<'_>> = messages.iter().map(|m| IoSlice::new(m)).collect();
     let all: usize = messages.iter().map(|message| message.len()).sum();
     if let [one] = messages
-        && outgoing.gather_first(mine, null.as_fd(), one)
+        && outgoing.gather_first(mine, one)
     {
         return true;
     }
-    let gathered = outgoing.gather(mine, null.as_fd(), &slices);
+    let gathered = outgoing.gather(mine, &slices);
     assert!(gathered.is_none_or(|bytes| bytes == all));
     gathered.is_some()
 }
@@ -29,7 +33,7 @@ fn segment(bytes: &[u8]) -> Segment {
 #[test]
 fn a_client_has_one_send_and_its_bytes_lie_together() {
     let mut outgoing = Outgoing::new();
-    let (mut ann, mut bob) = (Gathered::of(7), Gathered::of(7));
+    let (mut ann, mut bob) = (of_a_client(), of_a_client());
     assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
     assert!(gather(&mut outgoing, &mut bob, &[b"two", b"three"]));
     assert!(gather(&mut outgoing, &mut ann, &[b"four", b"five"]));
@@ -42,7 +46,7 @@ fn a_client_has_one_send_and_its_bytes_lie_together() {
 #[test]
 fn nothing_takes_no_place_and_what_follows_is_not_mixed_up() {
     let mut outgoing = Outgoing::new();
-    let (mut ann, mut bob) = (Gathered::of(7), Gathered::of(7));
+    let (mut ann, mut bob) = (of_a_client(), of_a_client());
     assert!(gather(&mut outgoing, &mut ann, &[b""]));
     assert!(outgoing.sends().is_empty());
     assert!(gather(&mut outgoing, &mut bob, &[b"bob's"]));
@@ -59,7 +63,7 @@ fn nothing_takes_no_place_and_what_follows_is_not_mixed_up() {
 #[test]
 fn what_was_not_sent_is_found_again_message_by_message() {
     let mut outgoing = Outgoing::new();
-    let (mut ann, mut bob) = (Gathered::of(7), Gathered::of(7));
+    let (mut ann, mut bob) = (of_a_client(), of_a_client());
     assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
     assert!(gather(&mut outgoing, &mut bob, &[b"else"]));
     assert!(gather(&mut outgoing, &mut ann, &[b"two", b"three"]));
@@ -77,16 +81,15 @@ fn what_was_not_sent_is_found_again_message_by_message() {
 #[test]
 fn what_many_are_sent_is_borrowed_and_copied_only_when_more_is_to_follow_it() {
     let said = segment(b"said once\n");
-    let null = File::open("/dev/null").unwrap();
     let mut outgoing = Outgoing::new();
-    let (mut ann, mut bob) = (Gathered::of(7), Gathered::of(7));
+    let (mut ann, mut bob) = (of_a_client(), of_a_client());
     for (mine, skip, len) in [(&mut ann, 0, 10), (&mut bob, 5, 5)] {
-        let taken = outgoing.borrow(mine, null.as_fd(), &said, skip);
+        let taken = outgoing.borrow(mine, &said, skip);
         assert_eq!(taken, Some(len));
     }
     let there = outgoing.find(&ann).unwrap();
     assert!(std::ptr::eq(there, said.as_bytes()));
-    assert!(outgoing.borrow(&mut ann, null.as_fd(), &said, 0).is_none());
+    assert!(outgoing.borrow(&mut ann, &said, 0).is_none());
     assert!(gather(&mut outgoing, &mut ann, &[b"more"]));
     assert_eq!(outgoing.find(&ann).unwrap(), b"said once\nmore");
     assert_eq!(outgoing.find(&bob).unwrap(), b"once\n");
@@ -99,7 +102,6 @@ fn what_many_are_sent_is_borrowed_and_copied_only_when_more_is_to_follow_it() {
 
 #[test]
 fn each_finds_its_own_lender_whoever_comes_between() {
-    let null = File::open("/dev/null").unwrap();
     let mut outgoing = Outgoing::new();
     let rooms = ["one room's\n", "another room's\n", "a third room's\n"];
     let segments = rooms.map(|said| segment(said.as_bytes()));
@@ -110,12 +112,12 @@ fn each_finds_its_own_lender_whoever_comes_between() {
         .chain(rooms.iter().zip(&segments))
     {
         for skip in [0, 2] {
-            let mut mine = Gathered::of(7);
-            let taken = outgoing.borrow(&mut mine, null.as_fd(), segment, skip);
+            let mut mine = of_a_client();
+            let taken = outgoing.borrow(&mut mine, segment, skip);
             assert_eq!(taken, Some(said.len() - skip));
             all.push((mine, said[skip..].to_owned()));
         }
-        let mut own = Gathered::of(7);
+        let mut own = of_a_client();
         assert!(gather(&mut outgoing, &mut own, &[b"no lender's"]));
         all.push((own, "no lender's".into()));
     }
@@ -131,11 +133,10 @@ fn each_finds_its_own_lender_whoever_comes_between() {
 
 #[test]
 fn what_is_longer_than_a_send_can_say_is_not_borrowed() {
-    let null = File::open("/dev/null").unwrap();
     let mut outgoing = Outgoing::new();
     let long = segment(&vec![b'\n'; Send::LONGEST + 1]);
-    let mut mine = Gathered::of(7);
-    let mut borrow = |skip| outgoing.borrow(&mut mine, null.as_fd(), &long, skip);
+    let mut mine = of_a_client();
+    let mut borrow = |skip| outgoing.borrow(&mut mine, &long, skip);
     assert_eq!(borrow(0), None);
     assert_eq!(borrow(1), Some(Send::LONGEST));
 }
@@ -146,26 +147,26 @@ fn too_much_for_one_client_or_for_the_turn_is_not_taken_at_all() {
     let long = vec![b'x'; LONGEST];
     assert!(!gather(
         &mut outgoing,
-        &mut Gathered::of(7),
+        &mut of_a_client(),
         &[&long, b"more"]
     ));
     assert!(outgoing.sends().is_empty());
     let mut clients = 0;
     while !outgoing.is_full() {
-        let mut mine = Gathered::of(7);
+        let mut mine = of_a_client();
         assert!(gather(&mut outgoing, &mut mine, &[&long]));
         assert!(!gather(&mut outgoing, &mut mine, &[b"more"]));
         clients += 1;
     }
     assert_eq!(clients, ROOM / LONGEST);
-    let one_more = gather(&mut outgoing, &mut Gathered::of(7), &[b"one byte more"]);
+    let one_more = gather(&mut outgoing, &mut of_a_client(), &[b"one byte more"]);
     assert!(!one_more);
 }
 
 #[test]
 fn what_is_withdrawn_or_of_an_earlier_round_is_not_found() {
     let mut outgoing = Outgoing::new();
-    let (mut ann, mut bob) = (Gathered::of(7), Gathered::of(7));
+    let (mut ann, mut bob) = (of_a_client(), of_a_client());
     assert!(gather(&mut outgoing, &mut ann, &[b"one"]));
     assert!(gather(&mut outgoing, &mut bob, &[b"two"]));
     outgoing.withdraw(&mut ann);

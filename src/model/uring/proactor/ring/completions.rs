@@ -17,7 +17,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::super::op::{ACCEPT, CANCEL, Completion, SEND, Unsent};
+use super::super::op::{ACCEPT, CANCEL, Completion, SEND, UNREGISTER, Unsent};
 use super::Ring;
 
 impl Ring {
@@ -99,6 +99,11 @@ impl Ring {
     fn sort(&mut self, completion: Completion) -> Option<Completion> {
         let (tag, result) = (completion.tag(), completion.result());
         if tag == CANCEL || completion.is_whole_send() {
+            return None;
+        }
+        if tag == UNREGISTER {
+            let key = completion.key();
+            tracing::error!(key, ?result, "a client's socket stays open behind its end");
             return None;
         }
         if tag == SEND {

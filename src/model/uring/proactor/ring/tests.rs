@@ -1,7 +1,9 @@
 use super::call::{COMPLETIONS, SUBMISSIONS};
 use super::*;
+use crate::model::uring::proactor::inputs::COUNT;
 use crate::model::uring::proactor::needs;
 use crate::model::uring::proactor::outgoing::Gathered;
+use crate::model::uring::proactor::send::Target;
 use std::io::{IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -51,7 +53,7 @@ const ALOUD_AND_HUSHED: [Until; 2] = [Until::Submitted, Until::Happened(Some(Dur
 
 pub(super) fn gather(outgoing: &mut Outgoing, key: u32, stream: BorrowedFd<'_>, bytes: &[u8]) {
     let slices = [IoSlice::new(bytes)];
-    let gathered = outgoing.gather(&mut Gathered::of(key), stream, &slices);
+    let gathered = outgoing.gather(&mut Gathered::of(key, Target::descriptor(stream)), &slices);
     assert_eq!(gathered, Some(bytes.len()));
 }
 
@@ -215,7 +217,10 @@ fn a_receive_goes_on_until_it_is_cancelled_or_the_buffers_are_used_up() {
         }
     };
     assert_eq!(errno, Errno::NOBUFS);
-    assert!(inputs.len() >= 512, "all of them were given back before");
+    assert!(
+        inputs.len() >= COUNT.into(),
+        "all of them were given back before"
+    );
     // With one given back it goes on, and finds what it had no buffer for.
     let buffer = inputs.pop().unwrap();
     ring.give_back(buffer);
@@ -235,7 +240,10 @@ fn more_than_the_queue_holds_is_submitted_in_turns() {
         // Each as if it were another client's.
         let number = n.to_be_bytes();
         let word = [IoSlice::new(&number), IoSlice::new(b"")];
-        outgoing.gather(&mut Gathered::of(n), server.as_fd(), &word);
+        outgoing.gather(
+            &mut Gathered::of(n, Target::descriptor(server.as_fd())),
+            &word,
+        );
     }
     ring.receive(7, server.as_fd());
     ring.enter(&mut outgoing, Until::Submitted).unwrap();
