@@ -90,9 +90,16 @@ impl Completion {
     /// What was asked for.
     #[inline]
     pub(super) fn op(&self) -> Op {
+        if self.tag() == RECEIVE {
+            return Op::Receive(self.key());
+        }
+        self.op_but_receive()
+    }
+
+    #[cold] // In one branch with the rest, it would be looked up in a table.
+    fn op_but_receive(&self) -> Op {
         let key = self.key();
         match self.tag() {
-            RECEIVE => Op::Receive(key),
             WRITABLE => Op::Writable(key),
             READABLE => Op::Readable(key),
             REGISTERED => Op::Registered(key),

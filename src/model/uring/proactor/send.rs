@@ -18,39 +18,49 @@ const BORROWED: u64 = 1 << 9;
 
 const _: () = assert!(SEVERAL > 0xff && BORROWED < 1 << LENGTH);
 
-/// The socket of a send, as the kernel is told of it. It is to stay open for as long as there may be a send to it.
+/// How an entry of the submission queue begins: what is to be done, and with which socket, which is to stay open for as long
+/// as there may be a send to it. In one word, as it is copied for each send.
+#[repr(C, align(8))]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
-    fd: RawFd,
+    opcode: u8,
     flags: u8,
+    io_priority: u16,
+    fd: RawFd,
 }
 
 impl Target {
+    const fn new(fd: RawFd, flags: squeue::Flags) -> Self {
+        Self {
+            opcode: opcode::Send::CODE,
+            flags: flags.bits(),
+            io_priority: 0,
+            fd,
+        }
+    }
+
     /// The kernel looks for it among the descriptors of this process.
     pub(super) fn descriptor(stream: BorrowedFd<'_>) -> Self {
-        Self {
-            fd: stream.as_raw_fd(),
-            flags: 0,
-        }
+        Self::new(stream.as_raw_fd(), squeue::Flags::empty())
     }
 
     /// The kernel has it [registered](super::ring::files).
     pub(super) fn registered(key: u32) -> Self {
-        Self {
-            fd: key as RawFd,
-            flags: squeue::Flags::FIXED_FILE.bits(),
-        }
+        Self::new(key as RawFd, squeue::Flags::FIXED_FILE)
     }
+
+    /// Nothing is to be done.
+    const NOTHING: Self = Self {
+        opcode: opcode::Nop::CODE,
+        ..Self::new(-1, squeue::Flags::empty())
+    };
 }
 
 /// An entry of the submission queue (`struct io_uring_sqe`), by the names that its fields have for a send.
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Send {
-    opcode: u8,
-    flags: u8,
-    io_priority: u16,
-    fd: RawFd,
+    target: Target,
     destination: u64,
     address: u64,
     len: u32,
@@ -71,10 +81,7 @@ impl Send {
     pub(super) fn new(key: u32, target: Target, address: usize, len: usize) -> Self {
         debug_assert!(len <= Self::LONGEST, "{len}");
         Self {
-            opcode: opcode::Send::CODE,
-            flags: target.flags,
-            io_priority: 0,
-            fd: target.fd,
+            target,
             destination: 0,
             address: address as u64,
             len: len as u32,
@@ -106,8 +113,8 @@ impl Send {
 
     /// Makes it complete only if not all of it goes out.
     pub(super) fn hush(&mut self) {
-        self.flags |= squeue::Flags::SKIP_SUCCESS.bits();
-        if self.opcode == opcode::Send::CODE {
+        self.target.flags |= squeue::Flags::SKIP_SUCCESS.bits();
+        if self.target.opcode == opcode::Send::CODE {
             // Without it, one that was cut short has gone out, to the kernel. rustix has it for receiving only; the number
             // is the same.
             self.message_flags |= RecvFlags::WAITALL.bits();
@@ -136,9 +143,7 @@ impl Send {
 
     /// Makes it do nothing.
     pub(super) fn withdraw(&mut self) {
-        self.opcode = opcode::Nop::CODE;
-        self.flags = 0;
-        self.fd = -1;
+        self.target = Target::NOTHING;
         self.message_flags = 0;
         self.user_data -= u64::from(self.len) << LENGTH;
         self.len = 0;
