@@ -57,6 +57,12 @@
 //! | 0-1 | [`sync`], [`poller`], [`net`] | critical sections; readiness; sockets |
 //! | 0-1 | [`message`], [`codec`], [`limits`], [`stats`], [`shutdown`] | plain parts |
 
+// Some parts are there for models that only Linux has, and one of them on processors of 64 bits.
+#![cfg_attr(
+    not(all(target_os = "linux", target_pointer_width = "64")),
+    allow(dead_code)
+)]
+
 #[cfg(test)]
 mod broken_log;
 pub mod client;
@@ -65,7 +71,6 @@ mod connection;
 pub mod datagram;
 pub mod executor;
 pub mod fanout;
-#[cfg(target_os = "linux")]
 pub mod lab;
 pub mod limits;
 pub mod load;

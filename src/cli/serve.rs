@@ -19,9 +19,7 @@ use guardhouse::shutdown::Shutdown;
 use guardhouse::stats::Snapshot;
 use guardhouse::strategy::{LockOptions, ModelOptions, ServiceKind};
 use guardhouse::{Fanout, Limits, Server, Service, Slow, StartError, strategy};
-use rustix::process::{
-    Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
-};
+use rustix::process::{Pid, Resource, Rlimit, getppid, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle as SignalHandle, Signals};
 use stats::LiveStats;
@@ -49,7 +47,9 @@ fn serve(args: &Serve, log: &Log) -> anyhow::Result<()> {
     let server = server(args)?;
     // Before clients can come: whoever reads our first line may send a signal at once.
     let signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     if args.with_parent.is_some() {
+        use rustix::process::{Signal, set_parent_process_death_signal};
         set_parent_process_death_signal(Some(Signal::TERM))
             .context("cannot be told of the end of the parent process")?;
     }

@@ -3,7 +3,7 @@
 use super::{cpu, family, memory};
 use crate::poller::timespec;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -147,18 +147,32 @@ impl ServerProcess {
 
     /// The process is gone when this returns, and its exit status is collected.
     fn end(&mut self) {
-        let pid = Pid::from_child(&self.child);
         if matches!(self.child.try_wait(), Ok(None)) {
             // One that ended just now needs no signal.
-            let _ = kill_process(pid, Signal::TERM);
-            let over = pidfd_open(pid, PidfdFlags::empty())
-                .is_ok_and(|pidfd| readable_within(pidfd.as_fd(), END).unwrap_or(false));
-            if !over {
+            let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+            if !ends_within(&mut self.child, END) {
                 let _ = self.child.kill();
             }
             let _ = self.child.wait();
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn ends_within(child: &mut Child, time: Duration) -> bool {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    pidfd_open(Pid::from_child(child), PidfdFlags::empty())
+        .is_ok_and(|pidfd| readable_within(pidfd.as_fd(), time).unwrap_or(false))
+}
+
+/// Where there is no descriptor that tells: by asking again and again.
+#[cfg(not(target_os = "linux"))]
+fn ends_within(child: &mut Child, time: Duration) -> bool {
+    let deadline = Instant::now() + time;
+    while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    !matches!(child.try_wait(), Ok(None))
 }
 
 impl Drop for ServerProcess {

@@ -19,7 +19,6 @@ use crate::sync::OwnedPermit;
 use looks::{Called, Parting};
 use std::borrow::Borrow;
 use std::io::{self, IoSlice};
-use std::mem::offset_of;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -57,7 +56,7 @@ pub(super) struct Occupant<S = TcpStream> {
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {
-    let often = offset_of!(Occupant, connection) + Connection::OFTEN;
+    let often = std::mem::offset_of!(Occupant, connection) + Connection::OFTEN;
     assert!(often.is_multiple_of(64) && size_of::<Occupant>() <= often + 64);
 };
 

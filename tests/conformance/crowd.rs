@@ -164,7 +164,6 @@ fn those_who_stay_miss_nothing(subject: Subject) {
     assert_eq!((stats.open, stats.too_slow, stats.panicked), (0, 0, 0));
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn those_who_stay_miss_nothing_however_many_come_and_go_and_nothing_is_left_of_them() {
     use crate::{epoll, epoll_loops, hybrid, thread, uring};

@@ -124,9 +124,10 @@ mod sharded {
     where_nobody_waits_for_a_client! { Sharded }
 }
 
+#[cfg(target_os = "linux")]
 mod log {
     use super::{Fanout, hostile};
-    #[cfg(target_os = "linux")]
+
     #[test]
     fn a_listener_that_never_reads_is_hung_up_behind_every_lock() {
         let scenario =

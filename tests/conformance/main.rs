@@ -11,6 +11,7 @@
 mod common;
 
 mod chat;
+#[cfg(target_os = "linux")]
 mod crowd;
 mod drain;
 mod echo;

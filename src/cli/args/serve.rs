@@ -95,7 +95,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "TIME")]
     pub(crate) stats: Option<Time>,
     /// Drain when the process of this number, which started this one, is gone; for those that start servers to
-    /// measure them
+    /// measure them (of use where the system tells of such an end: Linux, FreeBSD)
     #[arg(long, hide = true, value_name = "PID")]
     pub(crate) with_parent: Option<i32>,
     /// Serve for the server that started this process; for --model process and prefork, which start it
