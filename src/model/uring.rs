@@ -40,7 +40,7 @@ use std::num::NonZeroUsize;
 ///
 /// A message costs no system call of its own: a turn costs one, or two, however many messages are in it. It does cost a copy, from
 /// the answer to what goes out together. A client has no buffer while it is silent: those who talk take from one set, of
-/// 512 times 4 KiB for each loop. One session that takes long makes all clients of its loop wait, and nobody else.
+/// 504 times 4 KiB for each loop. One session that takes long makes all clients of its loop wait, and nobody else.
 ///
 /// To be picked where many short messages arrive at a time, and calls are what costs. It takes Linux 6.1, and leave to use
 /// `io_uring`, which many containers do not give; [`check`](Model::check) says what is missing. Where few messages

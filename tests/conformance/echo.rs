@@ -41,6 +41,23 @@ pub(crate) fn answers_everything_sent_before_a_half_close(subject: Subject) {
     server.shutdown().unwrap();
 }
 
+pub(crate) fn who_stays_long_is_answered_to_the_end_and_so_is_who_comes_next(subject: Subject) {
+    let server = subject.echo().start().unwrap();
+    // What a model does for those who stay must not show.
+    for visit in 0..2 {
+        let mut peer = Peer::connect(server.local_addr());
+        for n in 0..300 {
+            peer.round_trip(&format!("visit {visit}, line {n}"));
+        }
+        let mut dice = Dice::seeded(visit);
+        let bytes = dice.bytes(1 << 20);
+        let echo = peer.pour(&dice.cut(&bytes, 200_000));
+        assert!(echo == bytes, "{} bytes came back", echo.len());
+    }
+    until(&server, "both have ended well", |stats| stats.finished == 2);
+    server.shutdown().unwrap();
+}
+
 /// Lends of what arrives what goes up to the last newline: often nothing.
 struct WholeLines;
 

@@ -43,6 +43,7 @@ macro_rules! scenarios {
         echo:
             echoes_1_mib_in_random_chunks
             answers_everything_sent_before_a_half_close
+            who_stays_long_is_answered_to_the_end_and_so_is_who_comes_next
             an_answer_that_is_lent_and_empty_is_none_and_mixes_nothing_up (meets);
         chat:
             relays_every_line_whole_once_and_in_order (meets)

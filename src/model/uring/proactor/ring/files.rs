@@ -3,7 +3,6 @@
 //! for each message that nobody else needs.
 //!
 //! What is registered stays open, whoever closes its descriptor, until it is not registered any more.
-#![allow(unsafe_code)]
 
 use super::Ring;
 use crate::model::uring::proactor::op::{Op, UNREGISTER, data};
