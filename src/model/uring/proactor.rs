@@ -35,7 +35,6 @@ use crate::model::{Buffers, Context};
 use crate::poller::Token;
 use rustix::io::Errno;
 use slab::Slab;
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -72,10 +71,6 @@ struct Proactor<'a> {
     /// When to have it done again.
     paused_until: Option<Instant>,
     places: Slab<Place>,
-    /// Turns before this one.
-    turn: u64,
-    /// Those who are not [registered](registration) yet, by the turn in which they came.
-    newcomers: VecDeque<registration::Newcomer>,
     rings: Arc<Rings>,
     timers: Timers,
     buffers: Buffers,
@@ -100,8 +95,6 @@ impl<'a> Proactor<'a> {
             door: None,
             paused_until: None,
             places: Slab::new(),
-            turn: 0,
-            newcomers: VecDeque::new(),
             rings,
             timers: Timers::default(),
             buffers: Buffers::new(),
@@ -131,10 +124,6 @@ impl<'a> Proactor<'a> {
                 self.flush_rung()?;
             }
             self.expire()?;
-            self.turn += 1;
-            if !self.newcomers.is_empty() {
-                self.register_who_stays();
-            }
             // Whoever's request is in our hands already is not idle, though its socket says so.
             if self.switched && !self.ring.has_completions() {
                 self.shut_down();

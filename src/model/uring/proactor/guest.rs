@@ -45,7 +45,7 @@ pub(super) struct Guest {
     /// It is asked for room.
     pub(super) watched: bool,
     pub(super) registration: Registration,
-    gathered: Gathered,
+    pub(super) gathered: Gathered,
     /// See [`is_steady`](Self::is_steady).
     steady: bool,
     /// What came while it was not to be read from, and whether that was all.
@@ -386,11 +386,6 @@ impl Guest {
     /// Nothing unanswered, nothing unsent.
     pub(super) fn is_idle(&self, outgoing: &Outgoing) -> bool {
         self.occupant.is_idle() && !self.holds() && outgoing.find(&self.gathered).is_none()
-    }
-
-    /// What is gathered for it from now on goes there.
-    pub(super) fn redirect(&mut self, target: Target) {
-        self.gathered.target = target;
     }
 
     /// How many operations on its socket the kernel has.

@@ -50,7 +50,7 @@ impl Buffers {
         let mut buffers = Box::<Self>::new_uninit();
         let memory = buffers.as_mut_ptr();
         // SAFETY: it says of memory that is ours what kind of pages are best for it, and changes nothing in it. Where there
-        // are none, it is refused, and pages are small.
+        // are none, whether that is refused or ignored, pages are small.
         let _ = unsafe { madvise(memory.cast(), size_of::<Self>(), Advice::LinuxHugepage) };
         // SAFETY: the box is as large as that, and zeroes are bytes.
         unsafe {

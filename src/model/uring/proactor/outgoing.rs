@@ -47,6 +47,10 @@ impl Gathered {
             cut_short: None,
         }
     }
+
+    pub(super) fn key(&self) -> u32 {
+        self.key
+    }
 }
 
 pub(super) struct Outgoing {

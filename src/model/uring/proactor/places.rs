@@ -11,7 +11,6 @@
 use super::Proactor;
 use super::guest::{Guest, Receive};
 use super::op::Op;
-use super::registration::Registration;
 use super::ring::Ring;
 use crate::client::Client;
 use crate::connection::Stage;
@@ -30,8 +29,9 @@ use std::time::Instant;
 #[allow(clippy::large_enum_variant)] // Nearly all are guests, who are best reached without a pointer between.
 pub(super) enum Place {
     Guest(Guest),
-    /// Its client is gone; the socket stays open until nothing of it is in flight.
+    /// Its client is gone.
     Leaving {
+        /// Open for as long as it is being received from or watched.
         #[allow(dead_code)] // Held, not used.
         stream: Option<TcpStream>,
         in_flight: u8,
@@ -55,12 +55,7 @@ impl Proactor<'_> {
         tracing::info!(client = %id, %addr, "connected");
         let occupant = Occupant::new(self.context.service, client, stream, permit);
         let mut guest = Guest::new(occupant, key as u32);
-        if self
-            .ring
-            .register(key as u32, guest.occupant.stream.as_fd())
-        {
-            guest.registration = Registration::Asked;
-        }
+        guest.register(&mut self.ring);
         entry.insert(Place::Guest(guest));
         if let Some(patience) = self.context.limits.idle_timeout {
             self.timers.set(Instant::now() + patience, key, id);
@@ -127,21 +122,15 @@ impl Proactor<'_> {
         let missed = guest.occupant.close();
         guest.occupant.tell_closed(why);
         self.context.stats.closed(why, missed);
-        let (mut in_flight, registration) = (guest.in_flight(), guest.registration);
+        let is_registering = guest.unregister(&mut self.ring);
+        let on_socket = guest.in_flight();
         let stream = guest.occupant.into_stream();
         // It is closed here, if nothing is being done with it.
-        let stream = (in_flight > 0).then(|| {
+        let stream = (on_socket > 0).then(|| {
             self.ring.cancel_all(stream.as_fd());
             stream
         });
-        match registration {
-            Registration::None => {}
-            Registration::Asked => {
-                self.ring.unregister(key as u32);
-                in_flight += 1;
-            }
-            Registration::Done => self.ring.unregister(key as u32),
-        }
+        let in_flight = on_socket + u8::from(is_registering);
         if in_flight == 0 {
             self.places.remove(key);
         } else {

@@ -21,7 +21,7 @@ const _: () = assert!(SEVERAL > 0xff && BORROWED < 1 << LENGTH);
 /// How an entry of the submission queue begins: what is to be done, and with which socket, which is to stay open for as long
 /// as there may be a send to it. In one word, as it is copied for each send.
 #[repr(C, align(8))]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     opcode: u8,
     flags: u8,
