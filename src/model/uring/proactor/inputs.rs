@@ -14,11 +14,13 @@
 
 use io_uring::IoUring;
 use io_uring::types::BufRingEntry;
-use rustix::mm::{Advice, madvise};
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::cell::UnsafeCell;
+use std::ffi::c_void;
 use std::io;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Buffers in the set, as many as a huge page has room for. When all are in use, whoever's bytes come next has to ask
@@ -38,25 +40,51 @@ const STRIDE: usize = SIZE + 64;
 /// Of most processors; where it is another, nothing is lost but time.
 const HUGE_PAGE: usize = 2 * 1024 * 1024;
 
-#[repr(align(2097152))]
-struct Buffers([[UnsafeCell<u8>; STRIDE]; COUNT as usize]);
+type Buffers = [[UnsafeCell<u8>; STRIDE]; COUNT as usize];
 
-const _: () = assert!(size_of::<Buffers>() == HUGE_PAGE && align_of::<Buffers>() == HUGE_PAGE);
+const _: () = assert!(size_of::<Buffers>() <= HUGE_PAGE);
 const _: () = assert!(COUNT <= ENTRIES && ENTRIES.is_power_of_two());
 
-impl Buffers {
+/// [`Buffers`] in pages of their own: an allocator that has had so much in its hands, and back, keeps as much for later.
+struct Memory {
+    /// Where the mapping begins, which is of two huge pages: there is a whole one in it.
+    mapping: NonNull<c_void>,
+    buffers: NonNull<Buffers>,
+}
+
+impl Memory {
+    const MAPPED: usize = 2 * HUGE_PAGE;
+
     /// Buffers full of zeroes.
-    fn new() -> Box<Self> {
-        let mut buffers = Box::<Self>::new_uninit();
-        let memory = buffers.as_mut_ptr();
+    fn new() -> io::Result<Self> {
+        let how = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        // SAFETY: it is a new mapping, at an address that the kernel chooses.
+        let mapping = unsafe { mmap_anonymous(ptr::null_mut(), Self::MAPPED, how.0, how.1) }?;
+        let to_a_huge_page = mapping.addr().wrapping_neg() % HUGE_PAGE;
+        // SAFETY: it is less than a huge page, and there are two.
+        let huge_page = unsafe { mapping.byte_add(to_a_huge_page) };
         // SAFETY: it says of memory that is ours what kind of pages are best for it, and changes nothing in it. Where there
         // are none, whether that is refused or ignored, pages are small.
-        let _ = unsafe { madvise(memory.cast(), size_of::<Self>(), Advice::LinuxHugepage) };
-        // SAFETY: the box is as large as that, and zeroes are bytes.
-        unsafe {
-            memory.write_bytes(0, 1);
-            buffers.assume_init()
-        }
+        let _ = unsafe { madvise(huge_page, HUGE_PAGE, Advice::LinuxHugepage) };
+        Ok(Self {
+            mapping: NonNull::new(mapping).ok_or(Errno::NOMEM)?,
+            buffers: NonNull::new(huge_page.cast()).ok_or(Errno::NOMEM)?,
+        })
+    }
+
+    #[inline]
+    fn buffers(&self) -> &Buffers {
+        // SAFETY: the mapping has room for them there, is there for as long as `self`, and is all zeroes at first, which
+        // are bytes. The kernel writes to cells only.
+        unsafe { self.buffers.as_ref() }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has it: what is borrowed of it is borrowed of `self`.
+        let unmapped = unsafe { munmap(self.mapping.as_ptr(), Self::MAPPED) };
+        debug_assert!(unmapped.is_ok(), "it is a mapping");
     }
 }
 
@@ -79,7 +107,7 @@ impl Input {
 
 pub(super) struct Inputs {
     /// What is written here belongs to the kernel until it says otherwise.
-    memory: Box<Buffers>,
+    memory: Memory,
     /// [`ENTRIES`] of them, shared with the kernel; a page's alignment.
     entries: NonNull<BufRingEntry>,
     /// Where the next buffer that is given back goes. The kernel sees it when it is published.
@@ -88,8 +116,12 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// A set that is the kernel's at once.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
     #[allow(clippy::cast_ptr_alignment)] // The layout has seen to it.
-    pub(super) fn new() -> Self {
+    pub(super) fn new() -> io::Result<Self> {
+        let memory = Memory::new()?;
         let layout = Self::layout();
         // SAFETY: the layout is not of size 0.
         let entries = unsafe { alloc_zeroed(layout) };
@@ -97,7 +129,7 @@ impl Inputs {
             handle_alloc_error(layout);
         };
         let mut inputs = Self {
-            memory: Buffers::new(),
+            memory,
             entries,
             tail: 0,
         };
@@ -105,7 +137,7 @@ impl Inputs {
             inputs.give_back(Input { id, len: 0 });
         }
         inputs.publish();
-        inputs
+        Ok(inputs)
     }
 
     fn layout() -> Layout {
@@ -134,7 +166,7 @@ impl Inputs {
     /// What has arrived.
     #[inline]
     pub(super) fn bytes(&self, input: &Input) -> &[u8] {
-        let filled = &self.memory.0[usize::from(input.id)][..input.len as usize];
+        let filled = &self.memory.buffers()[usize::from(input.id)][..input.len as usize];
         // SAFETY: the kernel filled this buffer and gave it to whoever holds the input, of which there is one. It
         // writes there again only when the input was given back, which takes `&mut self` and so ends this
         // borrow. The bytes were initialised when the memory was made.
@@ -146,7 +178,7 @@ impl Inputs {
     #[allow(clippy::needless_pass_by_value)] // Whoever gives it back has it no more.
     pub(super) fn give_back(&mut self, input: Input) {
         let slot = usize::from(self.tail & (ENTRIES - 1));
-        let address = self.memory.0[usize::from(input.id)].as_ptr();
+        let address = self.memory.buffers()[usize::from(input.id)].as_ptr();
         // SAFETY: `slot` is less than ENTRIES. The kernel reads entries from its head to the tail that was
         // published; this one lies past that tail, as there are no more inputs than entries. The number in
         // the first entry's last field is the tail itself, which `set_*` leave alone.

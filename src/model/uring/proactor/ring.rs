@@ -77,9 +77,9 @@ impl Ring {
     /// Of queues that are [set up](setup) by the same thread, and buffers of its own.
     ///
     /// # Errors
-    /// What the kernel says when it is told of the buffers: see [`needs`](super::needs) for what that means.
+    /// What the kernel says when it is asked for memory for the buffers, or told of them: see [`needs`](super::needs) for what that means.
     pub(super) fn over(queues: IoUring) -> io::Result<Self> {
-        let inputs = Inputs::new();
+        let inputs = Inputs::new()?;
         // SAFETY: a `Ring` is dropped only after the last of its receives has completed, and its inputs after it.
         unsafe { inputs.register(&queues) }?;
         let files = Files::of(&queues);
