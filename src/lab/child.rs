@@ -3,12 +3,15 @@
 use super::{cpu, family, memory};
 use crate::poller::timespec;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -149,30 +152,31 @@ impl ServerProcess {
     fn end(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             // One that ended just now needs no signal.
-            let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-            if !ends_within(&mut self.child, END) {
+            let pid = Pid::from_child(&self.child);
+            let _ = kill_process(pid, Signal::TERM);
+            wait_for_end(pid, END, || {
                 let _ = self.child.kill();
-            }
+            });
             let _ = self.child.wait();
         }
     }
 }
 
-#[cfg(target_os = "linux")]
-fn ends_within(child: &mut Child, time: Duration) -> bool {
-    use rustix::process::{PidfdFlags, pidfd_open};
-    pidfd_open(Pid::from_child(child), PidfdFlags::empty())
-        .is_ok_and(|pidfd| readable_within(pidfd.as_fd(), time).unwrap_or(false))
-}
-
-/// Where there is no descriptor that tells: by asking again and again.
-#[cfg(not(target_os = "linux"))]
-fn ends_within(child: &mut Child, time: Duration) -> bool {
-    let deadline = Instant::now() + time;
-    while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    !matches!(child.try_wait(), Ok(None))
+/// Waits until a child of this process has ended. When that takes so long, `force` is to end it. Its exit status is not
+/// collected: until it is, its number is nobody else's.
+fn wait_for_end(pid: Pid, patience: Duration, force: impl FnOnce()) {
+    thread::scope(|scope| {
+        let (tell, ended) = mpsc::channel();
+        // The system waits without end or not at all; so a thread of its own does.
+        let watch = thread::Builder::new().spawn_scoped(scope, move || {
+            let how = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while matches!(waitid(WaitId::Pid(pid), how), Err(Errno::INTR)) {}
+            let _ = tell.send(());
+        });
+        if watch.is_err() || ended.recv_timeout(patience).is_err() {
+            force();
+        }
+    });
 }
 
 impl Drop for ServerProcess {
@@ -206,7 +210,7 @@ fn readable_within(fd: BorrowedFd<'_>, time: Duration) -> io::Result<bool> {
     let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
     match poll(&mut fds, timespec(Some(time)).as_ref()) {
         Ok(ready) => Ok(ready > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

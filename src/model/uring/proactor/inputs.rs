@@ -14,7 +14,6 @@
 
 use io_uring::IoUring;
 use io_uring::types::BufRingEntry;
-use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::cell::UnsafeCell;
@@ -57,18 +56,20 @@ impl Memory {
 
     /// Buffers full of zeroes.
     fn new() -> io::Result<Self> {
-        let how = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: it is a new mapping, at an address that the kernel chooses.
-        let mapping = unsafe { mmap_anonymous(ptr::null_mut(), Self::MAPPED, how.0, how.1) }?;
-        let to_a_huge_page = mapping.addr().wrapping_neg() % HUGE_PAGE;
+        let mapping =
+            unsafe { mmap_anonymous(ptr::null_mut(), Self::MAPPED, access, MapFlags::PRIVATE) }?;
+        let mapping = NonNull::new(mapping).expect("the kernel chooses no address of 0");
+        let to_a_huge_page = mapping.addr().get().wrapping_neg() % HUGE_PAGE;
         // SAFETY: it is less than a huge page, and there are two.
         let huge_page = unsafe { mapping.byte_add(to_a_huge_page) };
         // SAFETY: it says of memory that is ours what kind of pages are best for it, and changes nothing in it. Where there
         // are none, whether that is refused or ignored, pages are small.
-        let _ = unsafe { madvise(huge_page, HUGE_PAGE, Advice::LinuxHugepage) };
+        let _ = unsafe { madvise(huge_page.as_ptr(), HUGE_PAGE, Advice::LinuxHugepage) };
         Ok(Self {
-            mapping: NonNull::new(mapping).ok_or(Errno::NOMEM)?,
-            buffers: NonNull::new(huge_page.cast()).ok_or(Errno::NOMEM)?,
+            mapping,
+            buffers: huge_page.cast(),
         })
     }
 
