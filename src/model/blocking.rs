@@ -103,28 +103,19 @@ impl<'a> House<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
-    use crate::service::Echo;
-    use crate::shutdown::Shutdown;
-    use crate::stats::Stats;
+    use crate::model::house::House;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     #[test]
     fn a_panic_at_the_door_ends_the_house_and_does_not_hang_it() {
-        let (shutdown, stats) = (Shutdown::new().unwrap(), Stats::default());
-        let context = Context {
-            service: &Echo,
-            limits: Limits::default(),
-            shutdown: &shutdown,
-            stats: &stats,
-        };
+        let house = House::new();
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), 1).unwrap();
         let left = catch_unwind(AssertUnwindSafe(|| {
-            run(listener, context, |_, _, _| {
+            run(listener, house.context(), |_, _, _| {
                 std::panic::resume_unwind(Box::new("the door fell off its hinges"))
             })
         }));
         assert!(left.is_err());
-        assert!(shutdown.is_draining());
+        assert!(house.shutdown.is_draining());
     }
 }

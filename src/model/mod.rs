@@ -25,6 +25,8 @@ mod acceptor;
 mod blocking;
 mod doorway;
 mod epoll;
+#[cfg(test)]
+mod house;
 mod hybrid;
 mod iterative;
 mod kqueue;

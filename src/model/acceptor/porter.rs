@@ -358,39 +358,31 @@ pub(in crate::model) fn refuse(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
-    use crate::service::Echo;
-    use crate::stats::Stats;
+    use crate::model::house::House;
     use std::cell::OnceCell;
     use std::io::Write;
     use std::os::fd::AsFd;
 
     #[test]
     fn who_is_woken_and_finds_nobody_is_counted_and_waits_on() {
-        let (shutdown, stats) = (Shutdown::new().unwrap(), Stats::default());
-        let context = Context {
-            service: &Echo,
-            limits: Limits::default(),
-            shutdown: &shutdown,
-            stats: &stats,
-        };
+        let house = House::new();
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), 1).unwrap();
         let addr = listener.local_addr().unwrap();
         let (always_readable, mut writer) = io::pipe().unwrap();
         writer.write_all(b"!").unwrap();
 
-        let mut porter = Porter::new(Door::new(context, 2), 1).unwrap();
+        let mut porter = Porter::new(Door::new(house.context(), 2), 1).unwrap();
         let client = OnceCell::new();
         let came = porter.next([always_readable.as_fd()], |[knocked]| {
             assert!(knocked);
-            if stats.snapshot().woken_in_vain == 2 {
+            if house.stats.snapshot().woken_in_vain == 2 {
                 client.get_or_init(|| TcpStream::connect(addr).unwrap());
             }
             Ok(&listener)
         });
         let came = came.unwrap().unwrap();
         assert_eq!(came.addr, client.get().unwrap().local_addr().unwrap());
-        let stats = stats.snapshot();
+        let stats = house.stats.snapshot();
         assert_eq!((stats.woken_in_vain, stats.accepted_by), (2, vec![0, 1]));
     }
 }

@@ -4,12 +4,11 @@ use super::*;
 use crate::broken_log::BrokenLog;
 use crate::limits::Limits;
 use crate::mailbox::Flushed;
+use crate::model::house::House;
 use crate::model::{CHUNK, Hybrid, LeaderFollowers, Model};
 use crate::net::Listener;
 use crate::poller::{Signal, Signals};
-use crate::service::Echo;
-use crate::shutdown::Shutdown;
-use crate::stats::{Snapshot, Stats};
+use crate::stats::Snapshot;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -22,29 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// No moment is so far away: whoever adds it to the present panics.
 const NO_TIME: Option<Duration> = Some(Duration::MAX);
 
-struct House {
-    shutdown: Shutdown,
-    stats: Stats,
-}
-
-impl House {
-    fn new() -> Self {
-        Self {
-            shutdown: Shutdown::new().unwrap(),
-            stats: Stats::default(),
-        }
-    }
-
-    fn context(&self, idle_timeout: Option<Duration>) -> Context<'_> {
-        Context {
-            service: &Echo,
-            limits: Limits {
-                idle_timeout,
-                ..Limits::default()
-            },
-            shutdown: &self.shutdown,
-            stats: &self.stats,
-        }
+/// Of a house whose clients may be idle for so long.
+fn context(house: &House, idle_timeout: Option<Duration>) -> Context<'_> {
+    let limits = Limits {
+        idle_timeout,
+        ..Limits::default()
+    };
+    Context {
+        limits,
+        ..house.context()
     }
 }
 
@@ -90,7 +75,7 @@ fn a_panic_at_the_desk_ends_the_model_and_leaves_nobody_behind() {
         let server = thread::spawn(move || {
             let house = House::new();
             let ran = catch_unwind(AssertUnwindSafe(|| {
-                model.run(vec![listener], house.context(NO_TIME))
+                model.run(vec![listener], context(&house, NO_TIME))
             }));
             let Snapshot { open, forced, .. } = house.stats.snapshot();
             ended.send((ran.is_err(), open, forced)).unwrap();
@@ -114,7 +99,7 @@ fn a_log_that_panics_at_the_desk_ends_the_model_and_leaves_nobody_behind() {
         let house = House::new();
         let model = Hybrid::new(NonZeroUsize::MIN);
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            model.run(vec![listener], house.context(None))
+            model.run(vec![listener], house.context())
         }));
         let Snapshot { open, forced, .. } = house.stats.snapshot();
         ended.send((ran.is_err(), open, forced)).unwrap();
@@ -128,7 +113,7 @@ fn a_log_that_panics_at_the_desk_ends_the_model_and_leaves_nobody_behind() {
 #[test]
 fn a_panic_beside_the_session_costs_its_guest_only() {
     let house = House::new();
-    let mut lobby = Lobby::new(house.context(None)).unwrap();
+    let mut lobby = Lobby::new(house.context()).unwrap();
     let (listener, addr) = listen();
     let mut desk = Desk::new(&lobby, listener).unwrap();
     let mut buffers = Buffers::new();
@@ -162,7 +147,7 @@ fn unread(guest: &Guest) -> u64 {
 fn who_has_more_to_say_than_a_few_turns_take_makes_room_for_others_and_comes_again() {
     const SAID: usize = (TURNS + 1) * CHUNK;
     let house = House::new();
-    let lobby = Lobby::new(house.context(None)).unwrap();
+    let lobby = Lobby::new(house.context()).unwrap();
     let (listener, addr) = listen();
     let mut desk = Desk::new(&lobby, listener).unwrap();
     let mut buffers = Buffers::new();
@@ -189,7 +174,7 @@ fn who_has_more_to_say_than_a_few_turns_take_makes_room_for_others_and_comes_aga
 #[test]
 fn room_that_was_told_of_is_told_of_again_while_something_waits_for_it() {
     let house = House::new();
-    let lobby = Lobby::new(house.context(None)).unwrap();
+    let lobby = Lobby::new(house.context()).unwrap();
     let (listener, addr) = listen();
     let mut desk = Desk::new(&lobby, listener).unwrap();
     let (_client, guest) = come(&lobby, &mut desk, addr);
@@ -214,7 +199,7 @@ fn room_that_was_told_of_is_told_of_again_while_something_waits_for_it() {
 #[test]
 fn who_was_found_idle_is_drained_also_when_force_comes_first() {
     let house = House::new();
-    let lobby = Lobby::new(house.context(None)).unwrap();
+    let lobby = Lobby::new(house.context()).unwrap();
     let (listener, addr) = listen();
     let mut desk = Desk::new(&lobby, listener).unwrap();
     let mut buffers = Buffers::new();

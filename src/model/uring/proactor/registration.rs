@@ -68,13 +68,9 @@ mod tests {
     use super::super::needs;
     use super::super::ring::Until;
     use super::*;
-    use crate::limits::Limits;
-    use crate::model::Context;
+    use crate::model::house::House;
     use crate::model::loops::Entrance;
     use crate::net::Listener;
-    use crate::service::Echo;
-    use crate::shutdown::Shutdown;
-    use crate::stats::Stats;
     use std::io::{ErrorKind, Read, Write};
     use std::net::TcpStream;
     use std::time::{Duration, Instant};
@@ -89,13 +85,8 @@ mod tests {
             Ok(_) => return eprintln!("skipped: this kernel is older than what is tested"),
             Err(refused) => return eprintln!("skipped: {refused}"),
         }
-        let (shutdown, stats) = (Shutdown::new().unwrap(), Stats::default());
-        let context = Context {
-            service: &Echo,
-            limits: Limits::default(),
-            shutdown: &shutdown,
-            stats: &stats,
-        };
+        let house = House::new();
+        let context = house.context();
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), 8).unwrap();
         let addr = listener.local_addr().unwrap();
         let entrance = Entrance::alone(vec![listener], context).unwrap();
